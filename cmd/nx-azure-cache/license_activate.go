@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"time"
 
@@ -30,7 +31,8 @@ only if everyone who can read the repository may use the license. Otherwise keep
 it out of the repository, and give CI the license as the secret
 ` + license.Variable + `.
 
-The generator activate of the npm package does the same.`,
+The generator activate of the npm package does the same, and adds the folder of the file to
+.gitignore.`,
 		Example: `  npx nx-azure-cache license activate - < license.txt`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -135,7 +137,11 @@ func (a activation) write(std stdio) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(temporary.Name()))
 	}
-	return a.report(std.stdout)
+	if err := a.report(std.stdout); err != nil {
+		return err
+	}
+	return terminal.Printf(std.stdout, "Add %s to .gitignore, unless everyone who can read the repository may use the license.\n",
+		path.Dir(license.File))
 }
 
 // mode returns the permissions of the existing file, or the usual ones.

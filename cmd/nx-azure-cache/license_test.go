@@ -134,6 +134,9 @@ func TestLicenseActivate(t *testing.T) {
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) || !strings.Contains(stdout, test.says) {
 				t.Errorf("got %q, %v; want %q, %q", stdout, err, test.says, test.err)
 			}
+			if err == nil && !strings.Contains(stdout, "Add .nx/powerpack to .gitignore") {
+				t.Errorf("got %q without the line about .gitignore", stdout)
+			}
 			if got := read(); got != test.want {
 				t.Errorf("got the file %q, want %q", got, test.want)
 			}

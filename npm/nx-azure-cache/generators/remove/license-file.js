@@ -20,7 +20,7 @@ function isOurLicenseFile(text) {
 }
 
 /**
- * Whether a text has the form of our licenses. Their signature does not matter here.
+ * Whether a string has the form of our licenses. Their signature does not matter here.
  *
  * @param {string} text
  */
