@@ -87,7 +87,7 @@ async function nx(machine, args) {
 }
 
 /**
- * Shows the report of `doctor`, which exits with 1: Azurite has account keys only.
+ * Shows the report of `doctor`.
  *
  * @param {Machine} machine
  */

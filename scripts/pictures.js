@@ -19,7 +19,7 @@ const rows = [
   'license',
   'scope of this run',
   'read in trusted',
-  'create in trusted',
+  'other runs',
 ];
 
 /** @type {Record<string, string>} first words of lines and cells, and their colours */
@@ -37,12 +37,12 @@ function pictures(output) {
   if (table < 0) throw new Error('the demo printed no table');
   return {
     demo: ['$ npm run demo', '…', ...lines.slice(table)].filter(Boolean),
-    doctor: ['$ npx nx-azure-cache doctor', '…', ...ofDoctor(lines)],
+    doctor: ['$ npx nx-azure-cache doctor', ...ofDoctor(lines)],
   };
 }
 
 /**
- * The rows to show, with narrower columns, and the verdict below.
+ * The verdict, and the rows to show with narrower columns.
  *
  * @param {string[]} lines
  */
@@ -58,14 +58,15 @@ function ofDoctor(lines) {
   const widths = [0, 1].map((i) =>
     Math.max(...shown.map((cells) => cells[i].length)),
   );
-  const verdict = lines.find((line) => /^\d+ exposed, /.test(line));
+  const verdict = lines.find((line) => line.startsWith('The remote cache '));
   if (!verdict) throw new Error('doctor has no verdict');
   return [
+    verdict,
+    '…',
     ...shown.map(
       ([state, name, text]) =>
         `  ${state.padEnd(widths[0])}  ${name.padEnd(widths[1])}  ${shortened(text)}`,
     ),
-    ...verdict.replaceAll('. ', '.\n').split('\n'),
   ];
 }
 
@@ -76,7 +77,7 @@ function ofDoctor(lines) {
  */
 function shortened(text) {
   const line = text.replace(/ \[\d+\]$/, '');
-  return line.length > 66 ? `${line.slice(0, 65)}…` : line;
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 }
 
 /** @param {string} text */

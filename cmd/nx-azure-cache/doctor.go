@@ -37,7 +37,11 @@ write, and doctor prints the command that removes it. The checks rights and
 round-trip use the scope of this run only. The check security tries to create,
 overwrite and delete an entry in each scope.
 
---security runs only the check security.
+The first line says whether the remote cache works here. Each problem has a number,
+under which the fix stands below the rows.
+
+--security runs only the check security, and prints all of its rows. Without it, one row
+counts what they found.
 
 Each row has a status:
   ok        fine
@@ -53,15 +57,21 @@ and in the check security:
   missing   this run needs it, but may not do it
 
 Exit codes:
-  0  nothing failed, and this run can change nothing that other runs trust
-  1  something failed. Or an untrusted run can create, overwrite or delete entries in
-     the scope trusted, which all other runs read, or in local, which developers read.
-     Or it has the key that signs for trusted. Or there are no scopes
-     (azure.trust.isolation is "none"). Exposure between other scopes is shown but
-     is no failure, because the storage cannot tell two pull requests of a repository
-     apart. A missing right fails only in the check rights
-  2  nothing failed, but not everything could be tried; with --security also: the
-     settings are wrong
+  0  the remote cache works here
+  1  a check failed: the remote cache does not work here. With --security and in CI also:
+     an untrusted run can create, overwrite or delete entries in the scope trusted, which
+     all other runs read, or in local, which developers read. Or it has the key that
+     signs for trusted. Or there are no scopes (azure.trust.isolation is "none").
+     Exposure between other scopes is shown but is no failure, because the storage
+     cannot tell two pull requests of a repository apart. A missing right fails only in
+     the check rights
+  2  nothing failed, but not everything could be tried. What the check security could
+     not try counts with --security and in CI only. With --security also: the settings
+     are wrong
+
+On a developer's machine the check security decides nothing without --security: many
+developers may write what others trust, and the cache works. In CI means: Nx takes the
+environment of this process for a CI's, as for azure.ciMode.
 
 --json prints one object on stdout:
   run         scope, reason, trusted (true or false), mode
@@ -75,7 +85,7 @@ Exit codes:
               steps (each with step, seconds, detail, error)
   roundTrip   readSeconds, writeSeconds (medians), downBytesPerSecond,
               upBytesPerSecond; only those that were measured
-  checks      part (as above), id (such as loaded or trusted.create), check, scope,
+  checks      all rows: part (as above), id (such as loaded or trusted.create), check, scope,
               container, operation, status (as above), seen, fix, fails (true if it
               makes the exit code 1)
   leftovers   container, name, url and command (which removes the entry)

@@ -91,9 +91,10 @@ for (const install of ['alias', 'plain']) {
     const text = await a.nx(['g', `${alias}:doctor`]);
     assertNoSecret(text.output);
     assert.equal(text.code, 0, text.output);
-    assert.match(text.stdout, /^what Nx loads$/m);
+    assert.match(text.stdout, /^The remote cache works here\.\n\nwhat Nx/m);
     assert.match(text.stdout, /^ {2}ok +the package Nx loads /m);
     assert.match(text.stdout, /^ {2}ok +create in trusted +created; /m);
+    assert.match(text.stdout, /^ {2}allowed +other runs +this run is trusted/m);
   });
 }
 

@@ -128,9 +128,12 @@ type Step struct {
 	Partly bool
 }
 
+// Fix returns the fix for a failed step; "" if none is known.
+func (s Step) Fix() string { return fixes[codes.FindString(s.Detail)] }
+
 // WithFix is Detail with its fix, if one is known.
 func (s Step) WithFix() string {
-	if fix := fixes[codes.FindString(s.Detail)]; fix != "" {
+	if fix := s.Fix(); fix != "" {
 		return s.Detail + " (" + fix + ")"
 	}
 	return s.Detail

@@ -56,7 +56,7 @@ describe('doctor without a binary', () => {
     assert.equal(stderr, '');
     assert.match(
       stdout,
-      /^what Nx loads\n {2}ok {8}Nx Cloud {2,}not connected\n/,
+      /^The remote cache does not work here: the binary for \S+: .*source checkout.* \[1\]\n\nwhat Nx loads\n {2}ok {8}Nx Cloud {2,}not connected\n/,
     );
     assert.match(
       stdout,

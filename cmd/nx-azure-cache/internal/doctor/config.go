@@ -19,10 +19,10 @@ func examineConfig(_ context.Context, e *examination, r *Report) {
 		if mistake.Error() == e.Document.Problem {
 			continue // it has a row
 		}
-		r.add(partConfig, "setting", "settings", statusFailed, mistake.Error(), "correct it: see docs/configuration.md")
+		r.add(partConfig, "setting", "settings", statusFailed, mistake.Error(), settingFix)
 	}
 	for _, text := range e.Warnings {
-		r.add(partConfig, "setting", "settings", statusWarning, text, "")
+		r.add(partConfig, "setting", "settings", statusWarning, text, settingFix)
 	}
 	e.examineClaims(r)
 	if e.probe == nil {
@@ -56,7 +56,7 @@ func (e *examination) examineClaims(r *Report) {
 		blamed = e.probe.policy.Blamed // they have a row of their own
 	}
 	for _, line := range e.Settings.Claims.Warnings(e.Settings.Mode, blamed) {
-		r.add(partConfig, id, what, statusWarning, line, "")
+		r.add(partConfig, id, what, statusWarning, line, claimFix)
 	}
 	if others := e.Settings.Claims.Explaining(); len(others) > 0 {
 		r.add(partConfig, id, what, statusOK, config.IgnoredClaims(others)+"; the cache works without", "")
@@ -70,14 +70,14 @@ func (e *examination) examineRun(r *Report) {
 	mode, place := e.Settings.Mode, e.modePlace()
 	switch {
 	case mode == cache.NoCache:
-		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, set by %s: this run has no remote cache", mode, place), "remove it to use the cache")
+		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, set by %s: this run has no remote cache", mode, place), fmt.Sprintf("remove %s, or set it to read-write", place))
 	case policy.Mode == mode:
 		r.add(partConfig, "mode", "mode of this run", statusOK, fmt.Sprintf("%s, set by %s", mode, place), "")
 	default:
-		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, although %s says %s", policy.Mode, place, mode), "see the next lines")
+		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, although %s says %s", policy.Mode, place, mode), policyFix)
 	}
 	for _, text := range policy.Warnings {
-		r.add(partConfig, "run", "this run", statusWarning, text, "")
+		r.add(partConfig, "run", "this run", statusWarning, text, policyFix)
 	}
 }
 

@@ -50,7 +50,7 @@ var parts = []func(context.Context, *examination, *Report){
 // Examine runs all checks.
 func Examine(ctx context.Context, where config.Workspace, version string) Report {
 	e := newExamination(where, version)
-	r := Report{Containers: []containerReport{}, Leftovers: []leftover{}}
+	r := Report{Containers: []containerReport{}, Leftovers: []leftover{}, isWhole: true}
 	for _, look := range parts {
 		limited, cancel := context.WithTimeoutCause(ctx, partLimit, errPartLimit)
 		look(limited, e, &r)
@@ -59,7 +59,7 @@ func Examine(ctx context.Context, where config.Workspace, version string) Report
 	if e.probe != nil {
 		r.Leftovers = e.probe.leftovers()
 	}
-	r.conclude()
+	r.conclude(where.Document.CI)
 	return r
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ type examined struct {
 }
 
 // doctorCommand examines and prints as doctor --security --json does. The error says why
-// it could not examine.
+// it could not examine, or which problem has no fix.
 func doctorCommand(ctx context.Context, environment testenv.Env, args ...string) (stdout string, code int, err error) {
 	where := config.Load(environment.Get, &config.Overrides{IsSet: func(string) bool { return false }})
 	var r Report
@@ -35,6 +36,9 @@ func doctorCommand(ctx context.Context, environment testenv.Env, args ...string)
 	} else if r, err = ExamineSecurity(ctx, where); err != nil {
 		return "", 0, err
 	}
+	if c, ok := firstOf(append(slices.Clone(r.Checks), r.security), func(c Check) bool { return needsFix(c.Status) && c.Fix == "" }); ok {
+		return "", 0, fmt.Errorf("the row %s %s (%s) has no fix", c.Status, c.Check, c.Seen)
+	}
 	var out strings.Builder
 	if slices.Contains(args, "--json") {
 		err = terminal.JSON(&out, r, "  ")
@@ -42,6 +46,11 @@ func doctorCommand(ctx context.Context, environment testenv.Env, args ...string)
 		err = r.Print(&out, false)
 	}
 	return out.String(), r.ExitCode, err
+}
+
+// needsFix reports whether a row with a status is a problem.
+func needsFix(s Status) bool {
+	return slices.Contains([]Status{statusFailed, statusWarning, statusExposed, statusMissing}, s)
 }
 
 // examineWith reads the output of doctor --json.

@@ -3,23 +3,48 @@ package doctor
 import (
 	"fmt"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
+// Fixes for rows that name what is wrong, and often the command that solves it.
+const (
+	settingFix = "correct what the row names, in nx.json or the environment; " + docs + "configuration.md"
+	claimFix   = "set the variable in the environment of the shell or the CI job, or remove it from the .env file; " + docs + "setup.md#env-files"
+	policyFix  = "correct what the rows \"this run\" name, or let runs like this one only read (azure.ciMode or localMode \"read-only\" in nx.json); " + docs + "security/scopes.md"
+
+	containerFix = "do what the row says, or correct azure.container and azure.accountName in nx.json; " + docs + "troubleshooting.md#responses-from-azure"
+	securityFix  = "npx nx-azure-cache doctor --security"
+)
+
+// networkFixes are the fixes for the steps of the connection.
+var networkFixes = map[string]string{
+	transport.StepDNS:     "correct azure.accountName or azure.endpoint in nx.json, or the DNS of this machine, which must resolve %s (nslookup)",
+	transport.StepConnect: "let this machine connect to %s (firewall, VPN, private endpoint), or set HTTPS_PROXY",
+	transport.StepProxy:   "correct HTTPS_PROXY, let the proxy connect to %[1]s, or add %[1]s to NO_PROXY if it is reachable directly",
+	transport.StepTLS:     "trust the certificate authority of %s, or of the proxy in between: NODE_EXTRA_CA_CERTS=FILE.pem",
+	transport.StepHTTP:    "make sure that %s is the blob endpoint (azure.endpoint in nx.json), and that no proxy or firewall responds in its place",
+}
+
+// networkFix is the fix for a failed step of the connection to a host.
+func networkFix(step, host string) string {
+	return fmt.Sprintf(networkFixes[step], host) + "; " + docs + "setup.md#7-networks"
+}
+
 // readFix is the fix for a run that may not read.
-var readFix = `give the identity the role "Nx cache read" on the container (data action blobs/read; a SAS: sp=r); ` + section(identitiesTitle)
+var readFix = `give the identity the role "Nx cache read" on the container (data action blobs/read; a SAS: sp=r); ` + aboutIdentities
 
 // createFix is the fix for a run that may not store.
 func (p *probe) createFix(a target) string {
 	return fmt.Sprintf(`give the identity the role "Nx cache add" for %s/* (data actions blobs/read and blobs/add/action; a SAS: sp=rc); %s`,
-		p.path(a.scope), section(identitiesTitle))
+		p.path(a.scope), aboutIdentities)
 }
 
 // overwriteFix is the fix for a trusted run that may not replace damaged entries.
 func (p *probe) overwriteFix(a target) string {
 	return fmt.Sprintf(`give the identity of trusted runs the role "Nx cache write" for %s/* (data action blobs/write; a SAS: sp=rcw), or remove such entries with nx-azure-cache evict; %s`,
-		p.path(a.scope), section("Repair"))
+		p.path(a.scope), aboutRepair)
 }
 
 // separationFix says how to keep a run out of a scope.
@@ -27,28 +52,32 @@ func (p *probe) separationFix(a target) string {
 	switch {
 	case p.policy.Scope.Kind() == trust.KindPullRequest && a.scope.Kind() == trust.KindPullRequest:
 		return `the storage cannot tell two pull requests of a repository apart: they sign in as one subject. Keep them from overwriting and deleting (the role "Nx cache add"; a SAS: sp=rc); ` +
-			section(identitiesTitle)
+			aboutIdentities
 	case p.identity.Kind == identityKey:
 		return withoutKey
 	case p.identity.Kind == identitySAS:
 		// A run uses one connection string, and no SAS can read everything that the run
 		// reads and create in a part of it.
 		return "no SAS may create in one scope and only read another: let runs like this one only read (azure.ciMode or localMode in nx.json, and a SAS with sp=r), " +
-			"or sign in with an identity of their own; " + section("Account keys and SAS")
+			"or sign in with an identity of their own; " + aboutKeys
 	default:
 		return fmt.Sprintf("give runs like this one an identity of their own that may not write %s/*: a condition on the path, or another container (azure.trust.containers in nx.json); %s",
-			p.path(a.scope), section(identitiesTitle))
+			p.path(a.scope), aboutIdentities)
 	}
 }
 
-// The titles of sections of docs/security/setup.md.
-const (
-	identitiesTitle = "Separate identities"
-	signaturesTitle = "Signatures"
-)
+// docs is where the guides are, for those who have only the package.
+const docs = "https://github.com/nx-azure-cache/nx-azure-cache/blob/main/docs/"
 
-func section(title string) string { return fmt.Sprintf("docs/security/setup.md, %q", title) }
+// Sections of the guides.
+const (
+	aboutIdentities = docs + "security/setup.md#separate-identities"
+	aboutKeys       = docs + "security/setup.md#account-keys-and-sas"
+	aboutRepair     = docs + "security/setup.md#repair"
+	aboutSignatures = docs + "security/setup.md#signatures"
+	aboutScopes     = docs + "security.md#scopes"
+)
 
 // withoutKey is the fix for an account key.
 var withoutKey = "unset " + config.ConnectionVariable + ", sign in with an identity that has a role on the container, and disable the keys " +
-	"(az storage account update --name ACCOUNT --allow-shared-key-access false); " + section("Account keys and SAS")
+	"(az storage account update --name ACCOUNT --allow-shared-key-access false); " + aboutKeys

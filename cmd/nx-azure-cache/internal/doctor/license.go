@@ -15,11 +15,11 @@ func examineLicense(_ context.Context, e *examination, r *Report) {
 	const id, what = "license", "license"
 	choice, err := config.ChooseLicense(license.Find(e.Getenv, e.Document.WorkspaceRoot), e.Document.NxVersion, e.now)
 	if err != nil {
-		r.add(partLicense, id, what, statusFailed, err.Error(), "install nx-azure-cache again")
+		r.add(partLicense, id, what, statusFailed, err.Error(), "install nx-azure-cache again: remove node_modules, then npm install")
 		return
 	}
 	if choice.Status != license.Valid {
-		r.add(partLicense, id, what, statusFailed, fmt.Sprintf("%s: %s", choice.Status, choice.Reason), "nx g @nx/powerpack-azure-cache:activate KEY")
+		r.add(partLicense, id, what, statusFailed, fmt.Sprintf("%s: %s", choice.Status, choice.Reason), "npx nx generate @nx/powerpack-azure-cache:activate KEY; "+docs+"setup.md#4-license")
 		return
 	}
 	seen := fmt.Sprintf("valid, for %s until %s, in %s", choice.Organization, terminal.Day(choice.ExpiresAt), choice.Source)

@@ -58,7 +58,7 @@ func examineNetwork(ctx context.Context, e *examination, r *Report) {
 		r.add(partNetwork, "ca", "more CAs", statusOK, fmt.Sprintf("%d in %s, by %s", ca.Certificates(), ca.Path, ca.Variable), "")
 	}
 	for _, step := range n.Steps {
-		if !r.addNetworkStep(step, n.Private) {
+		if !r.addNetworkStep(step, n) {
 			e.skipRest("not tried: the storage cannot be reached")
 		}
 	}
@@ -66,17 +66,17 @@ func examineNetwork(ctx context.Context, e *examination, r *Report) {
 }
 
 // addNetworkStep adds a step and reports whether it worked.
-func (r *Report) addNetworkStep(step transport.Step, isPrivate bool) bool {
+func (r *Report) addNetworkStep(step transport.Step, n azure.NetworkReport) bool {
 	name := stepNames[step.Name]
 	if step.Err != nil {
-		r.add(partNetwork, step.Name, name, statusFailed, step.Err.Error(), "")
+		r.add(partNetwork, step.Name, name, statusFailed, step.Err.Error(), networkFix(step.Name, n.Host))
 		return false
 	}
 	seen := "in " + terminal.Duration(step.Took)
 	if step.Detail != "" {
 		seen = step.Detail + ", " + seen
 	}
-	if step.Name == transport.StepDNS && isPrivate {
+	if step.Name == transport.StepDNS && n.Private {
 		seen += ": private, as with a private endpoint"
 	}
 	r.add(partNetwork, step.Name, name, statusOK, seen, "")
@@ -99,7 +99,7 @@ func (r *Report) addClock(n azure.NetworkReport) {
 		r.add(partNetwork, id, what, statusOK, seen, "")
 		return
 	}
-	r.add(partNetwork, id, what, statusFailed, n.ClockProblem(), "")
+	r.add(partNetwork, id, what, statusFailed, n.ClockProblem(), "set the clock, and keep it synchronized: timedatectl set-ntp true, on Windows w32tm /resync")
 }
 
 func networkReportOf(n azure.NetworkReport) *networkReport {

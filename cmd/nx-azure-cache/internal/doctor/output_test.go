@@ -85,7 +85,7 @@ func TestDoctorOutput(t *testing.T) {
 	}
 	t.Run("on a terminal", func(t *testing.T) {
 		var out bytes.Buffer
-		r := Report{Checks: []Check{
+		r := Report{Run: &runReport{}, Identity: &identity{}, Checks: []Check{
 			{Check: "a", Status: statusEnforced, Seen: "1"}, {Check: "bb", Status: statusExposed, Seen: "2", Fix: "c"},
 			{Check: "d", Status: statusUnknown, Seen: "3"}, {Check: "e", Status: statusMissing, Seen: "4", Fix: "f"}, {Check: "g", Status: statusAllowed, Seen: "5", Fix: "c"},
 		}}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -16,35 +15,39 @@ var marks = map[Status]string{
 	statusEnforced: "✓", statusAllowed: "✓", statusExposed: "✗", statusMissing: "✗",
 }
 
-// Print writes the report for people: a line for each check, and below them each fix once.
+// Print writes the report for people: the verdict, a line for each row, and below them
+// each fix once. The whole report has one row for the part security.
 func (r *Report) Print(w io.Writer, isTerminal bool) error {
 	var lines terminal.Lines
-	isWhole := r.isWhole()
-	if !isWhole {
+	rows := r.rows()
+	var fixes []string
+	width := 0
+	for _, c := range rows {
+		width = max(width, len(c.Check))
+		if c.Fix != "" && !slices.Contains(fixes, c.Fix) {
+			fixes = append(fixes, c.Fix)
+		}
+	}
+	note := func(c Check) string {
+		if c.Fix == "" {
+			return ""
+		}
+		return fmt.Sprintf(" [%d]", slices.Index(fixes, c.Fix)+1)
+	}
+	lines.Printf("%s", r.verdict(note))
+	if !r.isWhole {
 		r.head(&lines)
 	}
-	width := 0
-	for _, c := range r.Checks {
-		width = max(width, len(c.Check))
-	}
-	var fixes []string
 	var of Part
-	for _, c := range r.Checks {
-		if isWhole && c.Part != of {
-			if of != "" {
-				lines.Printf("")
+	for _, c := range rows {
+		if c.Part != of {
+			lines.Printf("")
+			if r.isWhole {
+				lines.Printf("%s", titles[c.Part])
 			}
-			lines.Printf("%s", titles[c.Part])
 			of = c.Part
 		}
-		note := ""
-		if c.Fix != "" {
-			if !slices.Contains(fixes, c.Fix) {
-				fixes = append(fixes, c.Fix)
-			}
-			note = fmt.Sprintf(" [%d]", slices.Index(fixes, c.Fix)+1)
-		}
-		lines.Printf("%s%s%-8s  %-*s  %s%s", unless(!isWhole, "  "), unless(!isTerminal, marks[c.Status]+" "), c.Status, width, c.Check, c.Seen, note)
+		lines.Printf("%s%s%-8s  %-*s  %s%s", unless(!r.isWhole, "  "), unless(!isTerminal, marks[c.Status]+" "), c.Status, width, c.Check, c.Seen, note(c))
 	}
 	if len(fixes) > 0 {
 		lines.Printf("")
@@ -53,9 +56,22 @@ func (r *Report) Print(w io.Writer, isTerminal bool) error {
 	for i, fix := range fixes {
 		lines.Printf("  [%d] %s", i+1, fix)
 	}
-	r.foot(&lines)
+	if len(r.Leftovers) > 0 {
+		r.footLeftovers(&lines)
+	}
+	lines.Printf("")
+	lines.Printf("%s", counts(rows))
 	_, err := lines.WriteTo(w)
 	return err
+}
+
+// rows are the rows for people.
+func (r *Report) rows() []Check {
+	if !r.isWhole {
+		return r.Checks
+	}
+	rows := slices.DeleteFunc(slices.Clone(r.Checks), func(c Check) bool { return c.Part == partSecurity })
+	return append(rows, r.security)
 }
 
 // unless returns text if is is false.
@@ -67,30 +83,27 @@ func unless(is bool, text string) string {
 }
 
 func (r *Report) head(lines *terminal.Lines) {
+	lines.Printf("")
 	lines.Printf("scope      %s (%s)", r.Run.Scope, r.Run.Reason)
 	lines.Printf("identity   %s", r.Identity.Description)
 	for _, c := range r.Containers {
 		lines.Printf("container  %s (%s)", c.URL, strings.Join(c.Scopes, ", "))
 	}
-	lines.Printf("")
 }
 
-func (r *Report) foot(lines *terminal.Lines) {
-	if len(r.Leftovers) > 0 {
-		r.footLeftovers(lines)
-	}
-	counts := make(map[Status]int)
-	for _, c := range r.Checks {
-		counts[c.Status]++
+// counts is such as "1 failed, 24 ok".
+func counts(rows []Check) string {
+	count := make(map[Status]int)
+	for _, c := range rows {
+		count[c.Status]++
 	}
 	var found []string
 	for _, s := range []Status{statusFailed, statusExposed, statusMissing, statusUnknown, statusSkipped, statusWarning, statusOK, statusEnforced, statusAllowed} {
-		if counts[s] > 0 {
-			found = append(found, fmt.Sprintf("%d %s", counts[s], s))
+		if count[s] > 0 {
+			found = append(found, fmt.Sprintf("%d %s", count[s], s))
 		}
 	}
-	lines.Printf("")
-	lines.Printf("%s. %s", strings.Join(found, ", "), r.conclusion())
+	return strings.Join(found, ", ")
 }
 
 func (r *Report) footLeftovers(lines *terminal.Lines) {
@@ -105,38 +118,4 @@ func (r *Report) footLeftovers(lines *terminal.Lines) {
 			lines.Printf("  %s", l.Command)
 		}
 	}
-}
-
-func (r *Report) conclusion() string {
-	first := slices.IndexFunc(r.Checks, func(c Check) bool { return c.Status == statusFailed })
-	switch {
-	case first >= 0:
-		c := r.Checks[first]
-		return fmt.Sprintf("The remote cache does not work here. Start with: %s: %s", c.Check, c.Seen)
-	case r.ExitCode == ExitFailed:
-		return r.works() + "This run can change what others trust."
-	case r.ExitCode == ExitUntried:
-		return "It is unknown what this run can do: not everything could be tried."
-	case r.Run != nil && r.Run.Trusted:
-		return r.works() + "This run is trusted. Run doctor in a pull request and on a developer's machine, too."
-	default:
-		return r.works() + "This run can change nothing that others trust."
-	}
-}
-
-// works says whether the cache works, if all checks ran.
-func (r *Report) works() string {
-	switch {
-	case !r.isWhole() || slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Status == statusSkipped && c.ID == string(c.Part) }):
-		return ""
-	case r.Run != nil && r.Run.Mode == string(cache.NoCache):
-		return "This run has no remote cache, because its mode is " + r.Run.Mode + ". "
-	default:
-		return "The remote cache works here. "
-	}
-}
-
-// isWhole reports whether more than the check security ran.
-func (r *Report) isWhole() bool {
-	return slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Part != partSecurity })
 }

@@ -32,7 +32,7 @@ func ExamineSecurity(ctx context.Context, where config.Workspace) (Report, error
 	r := Report{Run: p.runReport(), Identity: &p.identity, Containers: p.containerReports(), Canary: p.canary}
 	p.examineInto(ctx, &r)
 	r.Leftovers = p.leftovers()
-	r.conclude()
+	r.conclude(where.Document.CI)
 	return r, nil
 }
 
@@ -68,7 +68,7 @@ func checkIsolation(_ context.Context, p *probe, r *Report) {
 	if p.settings.Trust.Shared {
 		c.Status, c.Fails = statusExposed, true
 		c.Seen = `azure.trust.isolation is "none": anyone who can write decides what all other runs restore (CVE-2025-36852)`
-		c.Fix = `remove azure.trust.isolation from nx.json, or set it to "branch"; docs/security.md, "Scopes"`
+		c.Fix = `remove azure.trust.isolation from nx.json, or set it to "branch"; ` + aboutScopes
 	}
 	r.Checks = append(r.Checks, c)
 }

@@ -9,9 +9,15 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
+// The IDs of the rows about signatures.
+const (
+	signaturesID = "signatures"
+	signingKeyID = "signing-key"
+)
+
 // checkSignatures checks whether readers require signatures.
 func checkSignatures(_ context.Context, p *probe, r *Report) {
-	c := Check{ID: "signatures", Check: "signatures"}
+	c := Check{ID: signaturesID, Check: "signatures"}
 	forged := slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Scope == string(trust.Trusted) && c.Status == statusExposed })
 	switch {
 	case p.settings.Trust.Shared:
@@ -22,7 +28,7 @@ func checkSignatures(_ context.Context, p *probe, r *Report) {
 	case forged:
 		c.Status = statusMissing
 		c.Seen = "azure.trust.publicKeys is not set: readers trust every entry in trusted"
-		c.Fix = "fix what is exposed in trusted, or sign entries: nx-azure-cache keys generate; " + section(signaturesTitle)
+		c.Fix = "fix what is exposed in trusted, or sign entries: nx-azure-cache keys generate; " + aboutSignatures
 	default:
 		c.Status = statusAllowed
 		c.Seen = "azure.trust.publicKeys is not set: only the permissions of the storage keep others out of trusted"
@@ -49,26 +55,26 @@ func checkSigningKey(_ context.Context, p *probe, r *Report) {
 	if p.settings.Trust.Shared || !isSet && verifier == nil {
 		return // no signatures are required, and none are made
 	}
-	c := Check{ID: "signing-key", Check: "the signing key"}
+	c := Check{ID: signingKeyID, Check: "the signing key"}
 	switch {
 	case !p.isTrusted() && isSet:
 		c.Status, c.Fails = statusExposed, true
 		c.Seen = trust.SigningKeyVariable + " is set in an untrusted run: any code in it can sign for trusted"
-		c.Fix = "make a new key, revoke this one (azure.trust.revokedKeys), and give the new one to jobs of trusted branches only; " + section(signaturesTitle)
+		c.Fix = "make a new key, revoke this one (azure.trust.revokedKeys), and give the new one to jobs of trusted branches only; " + aboutSignatures
 	case !p.isTrusted():
 		c.Status, c.Seen = statusEnforced, trust.SigningKeyVariable+" is not set here"
 	case !isSet:
 		c.Status, c.Seen = statusMissing, trust.SigningKeyVariable+" is not set: this run stores nothing"
-		c.Fix = "give the key to jobs of trusted branches, from a secret that pull requests cannot read; " + section(signaturesTitle)
+		c.Fix = "give the key to jobs of trusted branches, from a secret that pull requests cannot read; " + aboutSignatures
 	case err != nil:
 		c.Status, c.Seen = statusMissing, err.Error()+": this run stores nothing"
-		c.Fix = "correct it, or make a new one: nx-azure-cache keys generate; " + section(signaturesTitle)
+		c.Fix = "correct it, or make a new one: nx-azure-cache keys generate; " + aboutSignatures
 	case verifier == nil:
 		c.Status, c.Seen = statusAllowed, "this run signs with the key "+key.Public().ID()+", but no reader requires it"
-		c.Fix = "add " + key.Public().String() + " to azure.trust.publicKeys in nx.json; " + section(signaturesTitle)
+		c.Fix = "add " + key.Public().String() + " to azure.trust.publicKeys in nx.json; " + aboutSignatures
 	case !verifier.Trusts(key.Public()):
 		c.Status, c.Seen = statusMissing, "the key "+key.Public().ID()+" is not in azure.trust.publicKeys, or is revoked: this run stores nothing"
-		c.Fix = "set a key that is in azure.trust.publicKeys in nx.json, or add the public key of this one; " + section(signaturesTitle)
+		c.Fix = "set a key that is in azure.trust.publicKeys in nx.json, or add the public key of this one; " + aboutSignatures
 	default:
 		c.Status, c.Seen = statusAllowed, "this run signs with the key "+key.Public().ID()
 	}

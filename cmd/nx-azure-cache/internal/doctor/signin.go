@@ -30,7 +30,7 @@ type signInStep struct {
 	Detail  string         `json:"detail,omitempty"`
 }
 
-const signInFix = "sign in: az login on your machine, in CI as docs/ci says; azure.credential in nx.json, or " + config.CredentialVariable + ", selects a credential"
+const signInFix = "sign in: az login on your machine, in CI as " + docs + "setup.md#8-ci says; azure.credential in nx.json, or " + config.CredentialVariable + ", selects a credential"
 
 // examineSignIn signs in, and reports what each credential did.
 func examineSignIn(ctx context.Context, e *examination, r *Report) {
@@ -48,7 +48,7 @@ func examineSignIn(ctx context.Context, e *examination, r *Report) {
 	report, err := p.anyContainer().SignIn(ctx)
 	r.SignIn = reportOf(report)
 	for _, step := range report.Steps {
-		r.addStep(step, report.Source != "")
+		r.addStep(step, report.Source)
 	}
 	refused, isRefused := errors.AsType[*signin.Error](err)
 	switch {
@@ -58,7 +58,7 @@ func examineSignIn(ctx context.Context, e *examination, r *Report) {
 		r.add(partSignIn, id, what, statusOK, signedIn(report), "")
 	case isRefused && refused.NoneSetUp() && e.isPublic(ctx):
 		e.isAnonymous = true
-		r.add(partSignIn, id, what, statusWarning, "not signed in: public entries are read, and nothing is stored", unlessNamed(refused.Named))
+		r.add(partSignIn, id, what, statusWarning, "not signed in: public entries are read, and nothing is stored", anonymousFix(refused.Named))
 	default:
 		r.add(partSignIn, id, what, statusFailed, "not signed in: "+err.Error(), signInFix)
 		e.skipRest("not tried: not signed in")
@@ -76,8 +76,13 @@ func signedIn(report signin.Report) string {
 	return fmt.Sprintf("%s, in %s", config.SignedInAs(report), terminal.Duration(report.Took))
 }
 
-// unlessNamed is the fix for anonymous reading that azure.credential does not ask for.
-func unlessNamed(named string) string { return unless(named == signin.Anonymous, signInFix) }
+// anonymousFix is the fix for anonymous reading, which azure.credential may ask for.
+func anonymousFix(named string) string {
+	if named == signin.Anonymous {
+		return "nothing, if this run should only read; to store results, remove the credential anonymous (azure.credential in nx.json, or " + config.CredentialVariable + ") and sign in"
+	}
+	return signInFix
+}
 
 // isPublic reports whether this run may read without signing in.
 func (e *examination) isPublic(ctx context.Context) bool {
@@ -90,23 +95,38 @@ func (e *examination) isPublic(ctx context.Context) bool {
 }
 
 // addStep adds the row of one credential.
-func (r *Report) addStep(step signin.Step, isSignedIn bool) {
-	found, seen := statusNone, string(step.Outcome)
+func (r *Report) addStep(step signin.Step, used string) {
+	found, seen, fix := statusNone, string(step.Outcome), step.Fix()
 	switch {
 	case step.Outcome == signin.Used:
 		found = statusOK
-	case step.Outcome == signin.Failed && isSignedIn, step.Partly:
+	case step.Outcome == signin.Failed && used != "", step.Partly:
 		found = statusWarning
+		if fix == "" {
+			fix = stepFix(step, used)
+		}
 	case step.Outcome == signin.Failed:
 		found = statusFailed
+		if fix == "" {
+			fix = signInFix
+		}
 	}
 	if step.Took >= time.Millisecond {
 		seen += ", in " + terminal.Duration(step.Took)
 	}
 	if step.Detail != "" {
-		seen += ": " + step.WithFix()
+		seen += ": " + step.Detail
 	}
-	r.add(partSignIn, "sign-in."+step.Source, step.Source, found, seen, "")
+	r.add(partSignIn, "sign-in."+step.Source, step.Source, found, seen, fix)
+}
+
+// stepFix is the fix for a credential that does not work beside one that does, or that is
+// set up in part.
+func stepFix(step signin.Step, used string) string {
+	if step.Partly {
+		return fmt.Sprintf("set what %s needs, or unset the rest of it; %s", step.Source, docs+"setup.md#5-sign-in")
+	}
+	return fmt.Sprintf("repair %s, or select the credential that works: azure.credential in nx.json, or %s=%s", step.Source, config.CredentialVariable, used)
 }
 
 func reportOf(report signin.Report) *signInReport {

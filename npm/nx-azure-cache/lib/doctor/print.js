@@ -16,6 +16,9 @@ const titles = {
 };
 
 /**
+ * The verdict, a line for each row, and below them each fix once. A row has failed: the
+ * binary cannot be run.
+ *
  * @param {Row[]} found
  * @param {boolean} isTerminal
  */
@@ -23,19 +26,25 @@ function formatText(found, isTerminal) {
   const rows = found.map(escapeRow);
   const width = Math.max(...rows.map(({ check }) => check.length));
   const fixes = [...new Set(rows.flatMap(({ fix }) => fix ?? []))];
+  const note = (/** @type {Row} */ { fix }) =>
+    fix ? ` [${fixes.indexOf(fix) + 1}]` : '';
+  const failed = /** @type {Row} */ (
+    rows.find(({ status }) => status === 'failed')
+  );
+  const verdict = `The remote cache does not work here: ${failed.check}: ${failed.seen}${note(failed)}`;
   const lines = Object.entries(titles).flatMap(([part, title]) => [
+    '',
     title,
     ...rows
       .filter((row) => row.part === part)
-      .map(({ status, check, seen, fix }) => {
-        const mark = isTerminal ? `${marks[status]} ` : '';
-        const note = fix ? ` [${fixes.indexOf(fix) + 1}]` : '';
-        return `  ${mark}${status.padEnd(8)}  ${check.padEnd(width)}  ${seen}${note}`;
+      .map((row) => {
+        const mark = isTerminal ? `${marks[row.status]} ` : '';
+        return `  ${mark}${row.status.padEnd(8)}  ${row.check.padEnd(width)}  ${row.seen}${note(row)}`;
       }),
-    '',
   ]);
-  const todo = fixes.map((fix, i) => `  [${i + 1}] ${fix}\n`).join('');
-  return `${lines.join('\n')}\nwhat to do:\n${todo}\nThe other checks need the binary.\n`;
+  const todo = fixes.map((fix, i) => `  [${i + 1}] ${fix}`);
+  const last = 'The other checks need the binary.';
+  return `${[verdict, ...lines, '', 'what to do:', ...todo, '', last].join('\n')}\n`;
 }
 
 /**

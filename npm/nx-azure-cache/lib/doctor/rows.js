@@ -14,7 +14,7 @@
 
 /** @typedef {{ ok: Plain, warning: WithFix, failed: WithFix, unknown: Plain }} Rows */
 /** @typedef {(id: string, check: string, seen: string) => Row} Plain */
-/** @typedef {(id: string, check: string, seen: string, fix?: string) => Row} WithFix */
+/** @typedef {(id: string, check: string, seen: string, fix: string) => Row} WithFix */
 
 /**
  * Functions that create the rows of a part.
@@ -29,7 +29,7 @@ function rowsOf(part) {
       /** @type {string} */ id,
       /** @type {string} */ check,
       /** @type {string} */ seen,
-      /** @type {string} */ fix = '',
+      fix = '',
     ) => ({ id, part, check, status, seen, ...(fix && { fix }) });
   return {
     ok: maker('ok'),
