@@ -96,6 +96,10 @@ const allowed = {
     'cache/snapshot',
     'cache/taskhash',
   ],
+  // What the command lines of all binaries do alike.
+  'cmd/internal/table': [],
+  'cmd/internal/suggest': [],
+  'cmd/internal/usage': ['cmd/internal/suggest'],
   // The rooms of the command: cmd → doctor, entries, drain → config, terminal. What each
   // knows and must not know is in its package comment.
   'cmd/nx-azure-cache/internal/config': [
@@ -106,7 +110,7 @@ const allowed = {
     'cache/azure/transport',
     'cache/fileerror',
     'cache/trust',
-    'cmd/nx-azure-cache/internal/suggest',
+    'cmd/internal/suggest',
     'cmd/nx-azure-cache/internal/taskfilter',
     'license',
   ],
@@ -135,10 +139,11 @@ const allowed = {
     'cache/azure',
     'cache/taskhash',
     'cache/trust',
+    'cmd/internal/table',
     'cmd/nx-azure-cache/internal/config',
+    'cmd/nx-azure-cache/internal/taskfilter',
     'cmd/nx-azure-cache/internal/terminal',
   ],
-  'cmd/nx-azure-cache/internal/suggest': [],
   'cmd/nx-azure-cache/internal/taskfilter': [],
   'cmd/nx-azure-cache/internal/terminal': [],
   // Shared by the tests of the rooms. It imports no room, so every room can use it.
@@ -160,6 +165,8 @@ const allowed = {
     'cache/scratch',
     'cache/taskhash',
     'cache/trust',
+    'cmd/internal/table',
+    'cmd/internal/usage',
     'cmd/nx-azure-cache/internal/config',
     'cmd/nx-azure-cache/internal/doctor',
     'cmd/nx-azure-cache/internal/drain',
@@ -173,7 +180,11 @@ const allowed = {
     'cache/azure/azuretest',
     'cache/azure/azuretest/faults',
   ],
-  'cmd/nx-azure-license': ['license'],
+  'cmd/nx-azure-license': [
+    'cmd/internal/table',
+    'cmd/internal/usage',
+    'license',
+  ],
 };
 
 /**

@@ -73,7 +73,7 @@ func TestExamplesInIncident(t *testing.T) {
 	s := newTestInventory(t)
 	fromMain := trust.Provenance{
 		Repository: "acme/shop", Ref: "refs/heads/main", Commit: "0123456789abcdef0123456789abcdef01234567",
-		Run: "https://github.com/acme/shop/actions/runs/1001",
+		Run: "https://github.com/acme/shop/actions/runs/1001", Task: "shop:build",
 	}
 	fromAttacker := fromMain
 	fromAttacker.Commit = ""

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
@@ -13,7 +14,10 @@ import (
 const evictHelp = `Delete entries of the remote cache. Without --yes this is a dry run, which deletes
 nothing. The tasks of deleted entries run again and store their results again.
 
-An entry must match all filters. At least one filter is required.
+An entry must match all filters. The argument is a filter, too. At least one filter is
+required.
+` + taskHelp + ` So do not use it to remove what an attacker
+wrote: their entries may have other names.
 ` + selectionHelp + `
 
 evict deletes an entry only if it has not changed since it was listed (If-Match). If
@@ -26,6 +30,7 @@ Run nx reset there to remove it.
 ` + workspaceHelp
 
 const evictExamples = `  npx nx-azure-cache evict --hash 3141592653589793238
+  npx nx-azure-cache evict shop:build --scope local
   npx nx-azure-cache evict --scope trusted --after 2026-11-22T18:30:00Z --yes
   npx nx-azure-cache evict --signer 0f3a5b7c9d1e2f40 --yes
   npx nx-azure-cache evict --scope 'pr-*' --before 30d --yes`
@@ -40,12 +45,13 @@ type evictOptions struct {
 func newEvict(std stdio) *cobra.Command {
 	var options evictOptions
 	command := &cobra.Command{
-		Use:     "evict",
+		Use:     "evict [" + targetUse + "]",
 		Short:   "Delete entries of the cache; a dry run without --yes",
 		Long:    evictHelp,
 		Example: evictExamples,
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			options.selection.Targets = args
 			return interruptible(cmd, func(ctx context.Context) error { return evict(ctx, std, options) })
 		},
 	}
@@ -57,11 +63,11 @@ func newEvict(std stdio) *cobra.Command {
 
 func evict(ctx context.Context, std stdio, options evictOptions) error {
 	selected, err := options.selection.Parse(time.Now())
-	if err != nil {
-		return err
+	if err == nil && selected.IsAll() {
+		err = entries.ErrNoSelection
 	}
-	if selected.IsAll() {
-		return entries.ErrNoSelection
+	if err != nil {
+		return usage.Wrong(err)
 	}
 	inventory, err := openInventory(std, &options.workspace)
 	if err != nil {

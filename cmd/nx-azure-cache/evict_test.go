@@ -34,7 +34,7 @@ func TestEvictDryRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(stdout, "\n")
-	if len(lines) != 13 || !strings.HasPrefix(lines[0], "SCOPE ") || !strings.HasPrefix(lines[10], "pr-12         109 ") || lines[11] != "and 2 more" {
+	if len(lines) != 13 || !strings.HasPrefix(lines[0], "SCOPE ") || !strings.HasPrefix(lines[10], "pr-12  109   -     1.0 KB ") || lines[11] != "and 2 more" {
 		t.Errorf("got\n%s\nwant the first ten and the number of others", stdout)
 	}
 	if !strings.Contains(stderr, "would delete 12 of 12 entries, 12.0 KB, in http://127.0.0.1:") || !strings.Contains(stderr, "/results/team; run with --yes to delete them") {
@@ -58,6 +58,11 @@ func TestEvict(t *testing.T) {
 		"--signature unsigned --scope trusted": {"team/v1/trusted/4"},
 		"--after 1h --scope trusted":           {"team/v1/trusted/5"},
 		"--scope none":                         nil,
+		"shop:build":                           {"team/v1/trusted/1", "team/v1/trusted/2"},
+		"shop:* --scope pr-*":                  {"team/v1/pr-12/1"},
+		"shop:build --signature valid":         {"team/v1/trusted/1"},
+		"shop:buil":                            nil,
+		"7":                                    {"team/v1/pr-13/7"},
 	} {
 		t.Run(text, func(t *testing.T) {
 			s := newTestInventory(t)
@@ -77,6 +82,37 @@ func TestEvict(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// An attacker names their entries as they like. A name selects no entry but theirs, and none
+// of its characters is a wildcard.
+func TestEvictClaimedTasks(t *testing.T) {
+	s := newTestInventory(t)
+	claim := func(hash, task string) { s.put(stored{scope: "pr-66", hash: hash, from: trust.Provenance{Task: task}}) }
+	s.put(stored{scope: "trusted", hash: "1", key: "good", from: trust.Provenance{Task: "site:build"}})
+	s.put(stored{scope: "trusted", hash: "2", key: "good", from: trust.Provenance{Task: "site:test"}})
+	s.put(stored{scope: "trusted", hash: "3", key: "good"})
+	for i, task := range []string{"*:*", "site:*", "*", ":", "site:build\n", " site:build", "SITE:build", "site:buildx", "xsite:build", "site:build --yes", ".*:.*", "site:build\x1b[2K", testenv.Hostile} {
+		claim(fmt.Sprint(10+i), task)
+	}
+	claim("50", "site:build")
+	claim("51", "site:build:*")
+	_, _, err := s.run("evict", "site:build", "--yes")
+	want := []string{"team/v1/trusted/2", "team/v1/trusted/3"}
+	for i := 22; i >= 10; i-- {
+		want = slices.Insert(want, 0, fmt.Sprint("team/v1/pr-66/", i))
+	}
+	if got := s.left(); err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v and %q, want %q", err, got, want)
+	}
+	// A claim in another scope, or without a signature, adds nothing to a filter for incidents.
+	if _, stderr, err := s.run("evict", "site:*", "--scope", "trusted", "--signature", "valid", "--yes"); err != nil || !strings.Contains(stderr, "deleted 1 of 2 entries") {
+		t.Errorf("got %q, %v", stderr, err)
+	}
+	// What an attacker wrote under another name stays, as the help says.
+	if stdout, _, err := s.run("evict", "--help"); err != nil || !strings.Contains(stdout, "do not use it to remove what an attacker") {
+		t.Errorf("got %v and %s", err, stdout)
 	}
 }
 

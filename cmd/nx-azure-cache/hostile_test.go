@@ -200,7 +200,7 @@ func TestHostileVariables(t *testing.T) {
 // The metadata and the names of entries.
 func TestHostileStorage(t *testing.T) {
 	s := newTestInventory(t)
-	from := trust.Provenance{Repository: testenv.Hostile, Ref: testenv.Hostile, Commit: testenv.Hostile, Run: testenv.Hostile, Tool: testenv.Hostile}
+	from := trust.Provenance{Repository: testenv.Hostile, Ref: testenv.Hostile, Commit: testenv.Hostile, Run: testenv.Hostile, Tool: testenv.Hostile, Task: testenv.Hostile}
 	s.put(stored{scope: "pr-" + strings.ReplaceAll(testenv.Hostile, "\n", ""), hash: "1", from: from})
 	s.put(stored{scope: "trusted", hash: "1", key: "foreign", from: from})
 	s.putBlob(inventoryContainer, "team/v1/trusted/2", azuretest.Blob{Metadata: map[string][]string{
@@ -213,7 +213,7 @@ func TestHostileStorage(t *testing.T) {
 	s.service.AddFault(faults.Fault{Method: "HEAD", Blob: "*31m/3", Action: faults.Fail, Status: 400})
 	failing := []string{"inspect", "3"} // of a blob with such a name
 	for _, args := range [][]string{
-		{"ls"}, {"ls", "--json"}, {"inspect", "1"}, {"inspect", "1", "--json", "--verify"}, {"inspect", "2", "--verify"},
+		{"ls"}, {"ls", "--json"}, {"ls", "--sort", "task"}, {"ls", "--total"}, {"ls", "*:*"}, {"inspect", "*:*"}, {"ls", testenv.Hostile}, {"inspect", "1"}, {"inspect", "1", "--json", "--verify"}, {"inspect", "2", "--verify"},
 		{"inspect", "4", "--scope", testenv.Hostile}, {"evict", "--hash", "1"}, {"evict", "--hash", "1", "--yes"}, {"evict", "--scope", "*", "--yes"},
 		failing, {"ls", "--prefix", testenv.Hostile}, {"ls", "--ref", testenv.Hostile}, {"ls", "--after", testenv.Hostile}, {"inspect", testenv.Hostile}, {testenv.Hostile}, {"ls", "--" + testenv.Hostile},
 		{"keys", "show", "/nowhere/" + testenv.Hostile}, {"keys", "generate", "--out", "/nowhere/" + testenv.Hostile}, {"license", "activate", testenv.Hostile},

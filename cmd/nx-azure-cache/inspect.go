@@ -6,13 +6,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
-const inspectHelp = `Show all entries of a task hash: in every scope and in every container of
-azure.trust.containers, or only in the scopes of --scope. Nx shows the hash of a task
-with NX_VERBOSE_LOGGING=true, and nx-azure-cache ls lists the hashes that are stored.
+const inspectHelp = `Show all entries of a task hash, or the newest entries of a task: in every scope and
+in every container of azure.trust.containers, or only in the scopes of --scope.
+
+nx-azure-cache ls lists the hashes and the tasks that are stored. Nx writes the hashes
+of its last run to run.json in its cache directory: .nx/cache, or with Nx 24 often
+~/.nx/ID/cache.
+` + taskHelp + `
 
 For each entry it shows the properties of the blob (size, time, ETag), its metadata
 (format, SHA-256), the state of its signature, and its provenance. Only a valid
@@ -24,11 +29,13 @@ metadata, which a valid signature covers.
 The exit code is 1 if no entry is found, and with --verify if a body does not match
 its metadata or cannot be read. --json prints one object per line, as
 nx-azure-cache ls does; with --verify, body is "verified" or says what is wrong.
-Without --scope, inspect needs the permission to list. With --scope, it needs only
-the permission to read.
+Inspect needs the permission to list. With a task hash and --scope, it needs only the
+permission to read.
 ` + workspaceHelp
 
 const inspectExamples = `  npx nx-azure-cache inspect 3141592653589793238
+  npx nx-azure-cache inspect shop:build
+  npx nx-azure-cache inspect shop:build --scope trusted --limit 1
   npx nx-azure-cache inspect 3141592653589793238 --scope trusted --verify --json`
 
 // inspectFlags are the flags of inspect.
@@ -41,8 +48,8 @@ type inspectFlags struct {
 func newInspect(std stdio) *cobra.Command {
 	var options inspectFlags
 	command := &cobra.Command{
-		Use:     "inspect HASH",
-		Short:   "Show all entries of a task hash: origin, signature, sizes",
+		Use:     "inspect " + targetUse,
+		Short:   "Show the entries of a task hash or a task: origin, signature, sizes",
 		Long:    inspectHelp,
 		Example: inspectExamples,
 		Args:    cobra.ExactArgs(1),
@@ -54,18 +61,22 @@ func newInspect(std stdio) *cobra.Command {
 	flags := command.Flags()
 	flags.StringArrayVar(&options.scopes, "scope", nil, `in this scope, or in all that a pattern such as "pr-*" matches; may be given several times`)
 	flags.BoolVar(&options.JSON, "json", false, "print JSON, one object per line")
+	flags.IntVar(&options.Limit, "limit", 10, "show this many entries of a task, the newest; 0 means all")
 	flags.BoolVar(&options.Verify, "verify", false, "read each body and compare it with its SHA-256")
 	return command
 }
 
-func inspect(ctx context.Context, std stdio, hash string, options inspectFlags) error {
-	selected, err := entries.Filter{Hashes: []string{hash}, Scopes: options.scopes}.Parse(time.Now())
+func inspect(ctx context.Context, std stdio, target string, options inspectFlags) error {
+	selected, err := entries.Filter{Targets: []string{target}, Scopes: options.scopes}.Parse(time.Now())
+	if err == nil {
+		err = entries.ListOptions{Limit: options.Limit}.Check()
+	}
 	if err != nil {
-		return err
+		return usage.Wrong(err)
 	}
 	inventory, err := openInventory(std, &options.workspace)
 	if err != nil {
 		return err
 	}
-	return inventory.Inspect(ctx, std.stdout, selected, options.InspectOptions)
+	return inventory.Inspect(ctx, std.stdout, std.stderr, selected, options.InspectOptions)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 func TestInspect(t *testing.T) {
@@ -29,6 +30,7 @@ func TestInspect(t *testing.T) {
   body         verified
   signature    none
   origin       claimed, not proven:
+    task       shop:test
     repository acme/shop
     ref        refs/pull/12/merge
     run        https://dev.azure.com/acme/shop/_build/results?buildId=99
@@ -44,6 +46,7 @@ http://HOST/devstoreaccount1/results/team/v1/trusted/1
   body         verified
   signature    valid, signed with the key %s
   origin       proven by the signature:
+    task       shop:build:production
     repository acme/shop
     ref        refs/heads/main
     commit     1234567890abcdef1234567890abcdef12345678
@@ -57,6 +60,47 @@ http://HOST/devstoreaccount1/results/team/v1/trusted/1
 	got = regexp.MustCompile(`written      20(2[5-9]|[3-9]).*`).ReplaceAllString(got, "written      TIME")
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// inspect shows the newest entries of a task.
+func TestInspectTask(t *testing.T) {
+	s := newTestInventory(t)
+	s.fill()
+	for i := range 12 {
+		s.put(stored{scope: "trusted", hash: fmt.Sprint(100 + i), key: "good", from: trust.Provenance{Task: "site:build"}, modified: testenv.At(fmt.Sprintf("2025-01-%02dT00:00:00Z", 1+i*7%12))})
+	}
+	hashes := func(args ...string) (all string) {
+		for _, line := range s.lines(append([]string{"inspect"}, args...)...) {
+			all += line.Hash + " "
+		}
+		return all
+	}
+	for text, want := range map[string]string{
+		"shop:build":                       "2 1 ", // 2 is newer
+		"shop:test":                        "1 ",
+		"shop:test --scope pr-12":          "1 ",
+		"site:build --limit 2":             "105 110 ",
+		"site:*":                           "105 110 103 108 101 106 111 104 109 102 ",
+		"site:build:production --limit 0":  "",
+		"site:build --limit 0 --scope loc": "",
+	} {
+		if want == "" {
+			if _, _, err := s.run(append([]string{"inspect"}, strings.Fields(text)...)...); err == nil {
+				t.Errorf("%s: got no error", text)
+			}
+			continue
+		}
+		if got := hashes(strings.Fields(text)...); got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+	if got := strings.Fields(hashes("site:build", "--limit", "0")); len(got) != 12 {
+		t.Errorf("got %q, want all 12", got)
+	}
+	stdout, stderr, err := s.run("inspect", "site:build", "--limit", "1", "--verify")
+	if err != nil || !strings.Contains(stdout, "  origin       proven by the signature:\n    task       site:build\n") || stderr != "nx-azure-cache: shown are the newest 1 of 12 entries; --limit 0 shows all, and ls lists them\n" {
+		t.Errorf("got %v, %q and\n%s", err, stderr, stdout)
 	}
 }
 
@@ -142,10 +186,16 @@ func TestInspectNothing(t *testing.T) {
 		want string
 	}{
 		{[]string{"77"}, "no entry 77 in any scope of http://127.0.0.1:"},
+		{[]string{"site"}, "; to find the entries of a task, use PROJECT:TARGET"},
+		{[]string{"site:build"}, "no entry of site:build in any scope of http://127.0.0.1:"},
+		{[]string{"site:build"}, "; 6 entries name no task, because an earlier version stored them"},
+		{[]string{"site:*", "--scope", "pr-12"}, "no entry of site:* in pr-12 of http://127.0.0.1:"},
 		{[]string{"1", "--scope", "local", "--scope", "pr-13"}, "no entry 1 in local, pr-13 of http://127.0.0.1:"},
-		{[]string{"../1"}, "hash is \"../1\""},
-		{[]string{}, "accepts 1 arg(s)"},
-		{[]string{"1", "2"}, "accepts 1 arg(s)"},
+		{[]string{"../1"}, `"../1" is neither a task hash (letters, digits, _ and -) nor PROJECT:TARGET`},
+		{[]string{""}, `"" is neither a task hash`},
+		{[]string{"site:"}, `"site:"; use PROJECT:TARGET`},
+		{[]string{}, "inspect needs an argument: HASH | PROJECT:TARGET"},
+		{[]string{"1", "2"}, `inspect takes only HASH | PROJECT:TARGET, but got "1" and "2"`},
 		{[]string{"1", "--scope", ""}, `--scope is ""`},
 	} {
 		stdout, _, err := s.run(append([]string{"inspect"}, test.args...)...)

@@ -4,12 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/table"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
@@ -161,29 +160,30 @@ func licenseStatusOf(choice license.Choice, now time.Time) licenseStatus {
 
 // print prints a block of rows for each license.
 func (s licenseStatus) print(out io.Writer, now time.Time) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i, l := range s.Licenses {
 		status := string(l.Status)
 		if i == s.Used {
 			status += ", used"
 		}
-		rows := [][2]string{{l.Source, status}}
+		rows := [][]string{{l.Source, status}}
 		if l.KeyID != "" { // an issuer signed it
-			rows = append(rows, [2]string{"  organization", l.Organization}, [2]string{"  issuer", l.Issuer}, [2]string{"  id", l.ID},
-				[2]string{"  from", terminal.Day(l.NotBefore)}, [2]string{"  until", fmt.Sprintf("%s (%s)", terminal.Day(l.ExpiresAt), license.Relative(l.ExpiresAt, now))})
+			rows = append(rows, []string{"  organization", l.Organization}, []string{"  issuer", l.Issuer}, []string{"  id", l.ID},
+				[]string{"  from", terminal.Day(l.NotBefore)}, []string{"  until", fmt.Sprintf("%s (%s)", terminal.Day(l.ExpiresAt), license.Relative(l.ExpiresAt, now))})
 		}
 		if l.Reason != "" {
-			rows = append(rows, [2]string{"  reason", l.Reason})
+			rows = append(rows, []string{"  reason", l.Reason})
 		}
 		if l.PerpetualNxMajor > 0 {
-			rows = append(rows, [2]string{"  for good with", fmt.Sprintf("Nx up to %d", l.PerpetualNxMajor)})
+			rows = append(rows, []string{"  for good with", fmt.Sprintf("Nx up to %d", l.PerpetualNxMajor)})
 		}
-		for _, row := range rows {
-			fmt.Fprintf(table, "%s\t%s\n", printable.String(row[0]), printable.String(row[1]))
+		if err := table.Rows(out, rows...); err != nil {
+			return err
 		}
-		fmt.Fprintln(table)
+		if _, err := fmt.Fprintln(out); err != nil {
+			return err
+		}
 	}
-	return table.Flush()
+	return nil
 }
 
 // conclusion returns the last line. Licenses from stdin are not in use.

@@ -2,20 +2,23 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
-const lsHelp = `List the entries of the remote cache, one per line: the scope, the task hash, the size,
-the time at which the storage wrote it, the state of its signature, and the
+const lsHelp = `List the entries of the remote cache, one per line: the scope, the task hash, the task,
+the size, the time at which the storage wrote it, the state of its signature, and the
 provenance that the entry claims (repository, ref, commit, run).
+
+With an argument, ls lists only the entries of a task hash or of a task.
+` + taskHelp + `
 
 Signatures are
   valid:KEY      signed with a key in azure.trust.publicKeys, for this entry
@@ -24,9 +27,16 @@ Signatures are
   unsigned       the provenance is only a claim of its writer
 ` + selectionHelp + `
 
+--sort lists the newest (time), the largest (size) or by name (task). It reads all
+entries before it prints the first. With --limit N it keeps N of them in memory;
+without, all that match, some 400 bytes each: 400 MB for a million.
+
+--total prints how many entries match and how many bytes they have, for each scope.
+
 --json prints one object per line: url, scope, hash, size, modified, etag, format,
 sha256, signature (state, key, problem), proven (a valid signature covers what
-follows), code, provenance (repository, ref, commit, run, tool, time).
+follows), code, provenance (repository, ref, commit, run, tool, task, time). With
+--total it prints one object: entries, bytes, scopes (scope, entries, bytes).
 
 The number of entries goes to stderr. The exit code is 0 even if no entry matches.
 Listing requires the permission to list: a role with blobs/read, or a SAS with sp=rl.
@@ -34,6 +44,9 @@ Listing requires the permission to list: a role with blobs/read, or a SAS with s
 
 const lsExamples = `  npx nx-azure-cache ls --scope trusted --after 2h
   npx nx-azure-cache ls --scope 'pr-*' --before 30d --json
+  npx nx-azure-cache ls shop:build --sort time --limit 20
+  npx nx-azure-cache ls --task '*:build' --sort size --limit 20
+  npx nx-azure-cache ls --total
   npx nx-azure-cache ls --run 17654321 --limit 20
   nx-azure-cache ls --container nxcache --account-name acme --scope trusted`
 
@@ -47,12 +60,13 @@ type lsOptions struct {
 func newLs(std stdio) *cobra.Command {
 	var options lsOptions
 	command := &cobra.Command{
-		Use:     "ls",
+		Use:     "ls [" + targetUse + "]",
 		Short:   "List the entries of the cache",
 		Long:    lsHelp,
 		Example: lsExamples,
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			options.selection.Targets = args
 			return interruptible(cmd, func(ctx context.Context) error { return ls(ctx, std, options) })
 		},
 	}
@@ -60,6 +74,8 @@ func newLs(std stdio) *cobra.Command {
 	addSelectionFlags(command, &options.selection)
 	command.Flags().BoolVar(&options.JSON, "json", false, "print JSON, one object per line")
 	command.Flags().IntVar(&options.Limit, "limit", 0, "stop after this many entries; 0 means no limit")
+	command.Flags().StringVar(&options.Sort, "sort", "", "by time (newest first), size (largest first) or task")
+	command.Flags().BoolVar(&options.Total, "total", false, "print numbers and sizes for each scope instead of the entries")
 	return command
 }
 
@@ -72,11 +88,11 @@ func interruptible(cmd *cobra.Command, run func(context.Context) error) error {
 
 func ls(ctx context.Context, std stdio, options lsOptions) error {
 	selected, err := options.selection.Parse(time.Now())
-	if err != nil {
-		return err
+	if err == nil {
+		err = options.Check()
 	}
-	if options.Limit < 0 {
-		return fmt.Errorf("--limit is %d; use a number of entries, or 0 for all", options.Limit)
+	if err != nil {
+		return usage.Wrong(err)
 	}
 	inventory, err := openInventory(std, &options.workspace)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
@@ -20,12 +21,12 @@ func TestLs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err, stderr)
 	}
-	want := fmt.Sprintf(`SCOPE         HASH                       SIZE  WRITTEN               SIGNATURE                   REPOSITORY  REF  COMMIT  RUN
-trusted       1                           1 B  2024-11-01T00:00:00Z  valid:%[1]s      acme/shop  refs/heads/main  1234567890ab  https://github.com/acme/shop/actions/runs/17
-trusted       2                           1 B  2024-11-10T00:00:00Z  invalid:%[2]s    acme/shop  refs/heads/main  1234567890ab  https://github.com/acme/shop/actions/runs/17
-trusted       3                           1 B  2024-11-20T12:00:00Z  invalid:%[3]s    -  -  -  -
-trusted       4                           1 B  2024-11-20T12:00:01Z  unsigned                    -  -  -  -
-trusted       5                           1 B  TIME                  invalid:%[1]s    -  -  -  -
+	want := fmt.Sprintf(`SCOPE    HASH  TASK                   SIZE  WRITTEN               SIGNATURE                 REPOSITORY  REF              COMMIT        RUN
+trusted  1     shop:build:production   1 B  2024-11-01T00:00:00Z  valid:%[1]s    acme/shop   refs/heads/main  1234567890ab  https://github.com/acme/shop/actions/runs/17
+trusted  2     shop:build:production   1 B  2024-11-10T00:00:00Z  invalid:%[2]s  acme/shop   refs/heads/main  1234567890ab  https://github.com/acme/shop/actions/runs/17
+trusted  3     -                       1 B  2024-11-20T12:00:00Z  invalid:%[3]s  -           -                -             -
+trusted  4     -                       1 B  2024-11-20T12:00:01Z  unsigned                  -           -                -             -
+trusted  5     -                       1 B  TIME                  invalid:%[1]s  -           -                -             -
 `, s.id("good"), s.id("old"), s.id("foreign"))
 	lines := strings.Split(stdout, "\n")
 	lines[5] = regexp.MustCompile(`20\d\d-\S{14}Z`).ReplaceAllString(lines[5], "TIME                ")
@@ -92,22 +93,36 @@ func TestFilters(t *testing.T) {
 		"--run 7":                        nil,
 		"--run https://github.com/acme/shop/actions/runs/17":  {"1", "2"},
 		"--run https://github.com/acme/shop/actions/runs/17/": {"1", "2"},
-		"--run 99":                                                   {"1"},
-		"--run 17 --ref feature/login":                               nil,
-		"--run 17 --after 2024-11-05":                                {"2"},
-		"--signer " + s.id("old"):                                    {"2"},
-		"--signer " + s.keys["good"].Public().String():               {"1", "5"},
-		"--signature unsigned":                                       {"1", "4", "7", "8", "9"},
-		"--signature unsigned --scope trusted":                       {"4"},
-		"--signature valid":                                          {"1"},
-		"--signature invalid --signature unsigned --scope trusted":   {"2", "3", "4", "5"},
+		"--task shop:build":                            {"1", "2"},
+		"--task shop:build:production":                 {"1", "2"},
+		"--task shop:build:ci":                         nil,
+		"--task shop:bui":                              nil,
+		"--task *:build":                               {"1", "2"},
+		"--task shop:*":                                {"1", "1", "2"},
+		"--task *:test --task *:build":                 {"1", "1", "2"},
+		"--task *:* --scope trusted":                   {"1", "2"},
+		"shop:test":                                    {"1"},
+		"shop:test --task *:build":                     {"1", "1", "2"},
+		"shop:* --scope pr-*":                          {"1"},
+		"shop:build --signature valid":                 {"1"},
+		"7":                                            {"7"},
+		"7 --hash 9":                                   {"7", "9"},
+		"--run 99":                                     {"1"},
+		"--run 17 --ref feature/login":                 nil,
+		"--run 17 --after 2024-11-05":                  {"2"},
+		"--signer " + s.id("old"):                      {"2"},
+		"--signer " + s.keys["good"].Public().String(): {"1", "5"},
+		"--signature unsigned":                         {"1", "4", "7", "8", "9"},
+		"--signature unsigned --scope trusted":         {"4"},
+		"--signature valid":                            {"1"},
+		"--signature invalid --signature unsigned --scope trusted": {"2", "3", "4", "5"},
 		"--signature unchecked":                                      nil,
 		"--before 2024-11-10":                                        {"1"},
 		"--before 2024-11-10T00:00:01Z":                              {"1", "2"},
 		"--after 2024-11-20T12:00:00Z --before 2024-11-20T12:00:01Z": {"3"},
 		"--after 2024-11-20T13:00:01+01:00 --scope trusted":          {"4", "5"},
-		"--after 1h":                                                 {"1", "5", "7", "8", "9"},
-		"--before 1m":                                                {"1", "2", "3", "4"},
+		"--after 1h":  {"1", "5", "7", "8", "9"},
+		"--before 1m": {"1", "2", "3", "4"},
 	} {
 		if got := s.hashes(strings.Fields(text)...); !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", text, got, want)
@@ -145,8 +160,18 @@ func TestWrongFilters(t *testing.T) {
 		"--account-name acme":          config.ConnectionVariable + " already names the account",
 		"--endpoint https://a.b":       config.ConnectionVariable + " already names the account",
 		"--prefix ../x":                `--prefix is "../x"`,
-		"--scope trusted something":    "unknown command",
-		"--container results --frob x": "unknown flag",
+		"--scope trusted some thing":   `ls takes only HASH | PROJECT:TARGET, but got "some" and "thing"`,
+		"a/b":                          `"a/b" is neither a task hash`,
+		"--task build":                 `--task is "build"; use PROJECT:TARGET`,
+		"--task=":                      `--task is ""; use PROJECT:TARGET`,
+		"--task a:{b}":                 `--task is "a:{b}"; use PROJECT:TARGET`,
+		"--sort name":                  `--sort is "name"; allowed are time, size, task`,
+		"--total --limit 3":            "--total sums all entries",
+		"--total --sort time":          "--total sums all entries",
+		"--limit x":                    `--limit is "x"; use a whole number`,
+		"--scope":                      "--scope needs a value",
+		"--container results --frob x": `unknown flag "--frob"`,
+		"--container results --scop x": `unknown flag "--scop"; did you mean --scope?`,
 	} {
 		stdout, _, err := s.run(append([]string{"ls"}, strings.Fields(text)...)...)
 		if err == nil || !strings.Contains(err.Error(), want) || stdout != "" {
@@ -173,6 +198,73 @@ func TestLsLimit(t *testing.T) {
 	stdout, stderr, err := s.run("ls", "--scope", "none")
 	if stdout != "" || err != nil || !strings.Contains(stderr, "0 of 0 entries, 0 B") {
 		t.Errorf("got %q, %q and %v, want a line that there is no entry", stdout, stderr, err)
+	}
+}
+
+// Each order, and what a limit keeps of it.
+func TestLsSort(t *testing.T) {
+	s := newTestInventory(t)
+	for i, entry := range []struct {
+		hash, task, written string
+		size                int
+	}{
+		{"1", "b:x", "2024-01-02", 300}, {"2", "", "2024-01-05", 100}, {"3", "a:x", "2024-01-01", 500}, {"4", "b:x", "2024-01-04", 100}, {"5", "a:x:y", "2024-01-03", 200},
+	} {
+		scope := []string{"trusted", "pr-1"}[i%2]
+		s.put(stored{scope: scope, hash: entry.hash, body: strings.Repeat("x", entry.size), modified: testenv.At(entry.written + "T00:00:00Z"), from: trust.Provenance{Task: entry.task}})
+	}
+	for text, want := range map[string]string{
+		"":                                "24135", // by name
+		"--sort time":                     "24513",
+		"--sort size":                     "31524",
+		"--sort task":                     "35412",
+		"--sort time --limit 2":           "24",
+		"--sort size --limit 3":           "315",
+		"--sort task --limit 4":           "3541",
+		"--sort time --limit 9":           "24513",
+		"*:x --sort size --limit 2":       "31",
+		"--sort time --scope trusted":     "513",
+		"--sort size --before 2023-01-01": "",
+	} {
+		got := ""
+		for _, line := range s.lines(append([]string{"ls"}, strings.Fields(text)...)...) {
+			got += line.Hash
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+	stdout, stderr, err := s.run("ls", "--sort", "size", "--limit", "2")
+	if lines := strings.Split(stdout, "\n"); err != nil || len(lines) != 4 || !strings.HasPrefix(lines[1], "trusted  3     a:x   500 B") || !strings.HasPrefix(lines[2], "trusted  1     b:x   300 B") {
+		t.Errorf("got %v and\n%s", err, stdout)
+	}
+	if !strings.Contains(stderr, "5 of 5 entries, 1.2 KB, in http") || !strings.HasSuffix(stderr, "; the first 2 by size\n") {
+		t.Errorf("got %q", stderr)
+	}
+}
+
+func TestLsTotal(t *testing.T) {
+	s := newTestInventory(t)
+	s.fill()
+	stdout, stderr, err := s.run("ls", "--total", "--scope", "trusted", "--scope", "local")
+	if want := "SCOPE    ENTRIES    SIZE\nlocal          1  2.0 MB\ntrusted        5     5 B\ntotal          6  2.0 MB\n"; err != nil || stdout != want {
+		t.Errorf("got %v and\n%s\nwant\n%s", err, stdout, want)
+	}
+	if !strings.Contains(stderr, "6 of 6 entries, 2.0 MB, in http") {
+		t.Errorf("got %q", stderr)
+	}
+	for args, want := range map[string]string{
+		"ls --total --json shop:*": `{"entries":3,"bytes":3,"scopes":[{"scope":"pr-12","entries":1,"bytes":1},{"scope":"trusted","entries":2,"bytes":2}]}` + "\n",
+		"ls --total --json a:b":    `{"entries":0,"bytes":0,"scopes":[]}` + "\n",
+	} {
+		if stdout, _, err := s.run(strings.Fields(args)...); err != nil || stdout != want {
+			t.Errorf("%s: got %v and %s, want %s", args, err, stdout, want)
+		}
+	}
+	// Sums of a list that fails would be wrong.
+	s.service.Allow(azuretest.KeyOf(azuretest.Account), azuretest.Rights{Read: true})
+	if stdout, _, err := s.run("ls", "--total"); err == nil || stdout != "" {
+		t.Errorf("got %q and %v, want only an error", stdout, err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -50,6 +51,10 @@ func exitCodeOf(err error, stderr io.Writer) exitCode {
 		return code
 	}
 	_ = terminal.Printf(stderr, "nx-azure-cache: %v", err)
+	if wrong, ok := errors.AsType[*usage.Error](err); ok {
+		_ = terminal.Printf(stderr, "%s", wrong.Line())
+		return usage.ExitCode
+	}
 	return exitFailed
 }
 
@@ -59,6 +64,11 @@ func run(ctx context.Context, args []string, std stdio) error {
 	raw := std
 	std.stdout, std.stderr = terminal.NewWriter(std.stdout), terminal.NewWriter(std.stderr)
 	raw.stderr = std.stderr
+	return usage.Run(ctx, newRoot(std, raw), args)
+}
+
+// newRoot returns all commands. serve writes to raw, and the others to std.
+func newRoot(std, raw stdio) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "nx-azure-cache",
 		Short: "Remote cache for Nx on Azure Blob Storage",
@@ -66,7 +76,10 @@ func run(ctx context.Context, args []string, std stdio) error {
 
 Nx starts this program once the npm package is installed
 (nx add @nx/powerpack-azure-cache@npm:nx-azure-cache) and nx.json has an
-"azure" block. You can run the commands below by hand.`,
+"azure" block. You can run the commands below by hand.
+
+` + usage.Help + `
+doctor --help lists its own.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -74,9 +87,8 @@ Nx starts this program once the npm package is installed
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.AddCommand(newServe(raw), newDrain(std), newDoctor(std), newLs(std), newInspect(std), newEvict(std), newConfig(std), newKeys(std), newLicense(std), newVersion(std))
-	root.SetArgs(args)
 	root.SetIn(std.stdin)
 	root.SetOut(std.stdout)
 	root.SetErr(std.stderr)
-	return root.ExecuteContext(ctx)
+	return root
 }

@@ -148,8 +148,9 @@ func TestProcessReceivesJunk(t *testing.T) {
 func TestProcessWithAnUnknownCommand(t *testing.T) {
 	p := startProcess(t, nil, "frobnicate")
 	code := p.exit()
-	if got, want := p.stderr.String(), "nx-azure-cache: unknown command \"frobnicate\" for \"nx-azure-cache\"\n"; code != 1 || got != want {
-		t.Errorf("got the exit code %d and %q, want 1 and %q", code, got, want)
+	got := p.stderr.String()
+	if want := "nx-azure-cache: unknown command \"frobnicate\"; commands are "; code != 2 || !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 2 {
+		t.Errorf("got the exit code %d and %q, want 2, %q and the usage", code, got, want)
 	}
 }
 

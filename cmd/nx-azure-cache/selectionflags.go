@@ -6,6 +6,17 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
+// targetUse is the argument of commands that select entries.
+const targetUse = "HASH | PROJECT:TARGET"
+
+// taskHelp explains the names of tasks.
+const taskHelp = `
+shop:build means all entries of this target, whatever its configuration;
+shop:build:production means one configuration. In "shop:*" and "*:build", "*" matches
+any characters. An entry names its own task. Only a valid signature proves the name:
+whoever can write an entry can give it any name, and so hide it from this filter, or
+make it appear. Entries that versions before this one stored have no name.`
+
 // selectionHelp explains these flags.
 const selectionHelp = `
 Scopes are trusted, local, shared, pr-NUMBER and branch-NAME. In NAME, each byte
@@ -13,7 +24,7 @@ except letters, digits, "." and "-" is "_" and two hexadecimal digits: feature/l
 is branch-feature_2Flogin. --scope also takes patterns: "*" matches any characters,
 "?" matches one.
 
---ref, --run and --signer match what an entry says about itself. Only a valid
+--task, --ref, --run and --signer match what an entry says about itself. Only a valid
 signature (--signature valid) proves that. To find what an attacker wrote, use
 --signature, --scope, --after and --before instead. nx-azure-cache ls --help
 explains the states of signatures.
@@ -30,6 +41,7 @@ count as misses, and while they are there their results cannot be stored again.`
 func addSelectionFlags(command *cobra.Command, f *entries.Filter) {
 	flags := command.Flags()
 	flags.StringArrayVar(&f.Hashes, "hash", nil, "of this task hash; may be given several times")
+	flags.StringArrayVar(&f.Tasks, "task", nil, `of this task, PROJECT:TARGET, or of all that a pattern such as "shop:*" matches; may be given several times`)
 	flags.StringArrayVar(&f.Scopes, "scope", nil, `in this scope, or in all that a pattern such as "pr-*" matches; may be given several times`)
 	flags.StringVar(&f.Ref, "ref", "", "stored by runs of this ref: refs/heads/main, or main")
 	flags.StringVar(&f.Run, "run", "", "stored by this run of CI: its URL, or the number at the end of it")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
@@ -34,7 +35,11 @@ func addWorkspaceFlags(command *cobra.Command, o *config.Overrides) {
 func readWorkspace(std stdio, o *config.Overrides) (config.Workspace, error) {
 	found := config.Load(std.getenv, o)
 	if found.Problem != nil {
-		return config.Workspace{}, errors.New(printable.Line(found.Problem.Error()))
+		err := errors.New(printable.Line(found.Problem.Error()))
+		if _, ok := errors.AsType[config.FlagError](found.Problem); ok {
+			err = usage.Wrong(err)
+		}
+		return config.Workspace{}, err
 	}
 	for _, warning := range append(found.Warnings, found.Settings.Claims.Warnings(found.Settings.Mode, nil)...) {
 		_ = terminal.Printf(std.stderr, "nx-azure-cache: %s", warning)

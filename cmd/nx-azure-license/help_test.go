@@ -10,6 +10,8 @@ const rootHelp = `Make keys and licenses for nx-azure-cache.
 A new issuer makes a key, puts the public half into releases, and signs
 licenses with the private half, which never leaves the issuer.
 
+Exit codes are 0 for success, 1 for a failure, and 2 for a wrong command line.
+
 Usage:
   nx-azure-license [command]
 

@@ -9,13 +9,12 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/spf13/cobra"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/table"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -90,28 +89,28 @@ func readIssuers(path string) (license.KeySet, error) {
 
 // show prints the verdict and then what the token says, verified or not: people who
 // inspect a license mostly want to know why it does not work.
-func show(w io.Writer, text string, found license.License, now time.Time) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "status\t%s\n", found.Status)
+func show(w io.Writer, encoded string, found license.License, now time.Time) error {
+	rows := [][]string{{"status", string(found.Status)}}
+	add := func(name, value string) { rows = append(rows, []string{name, value}) }
 	if found.Reason != "" {
-		fmt.Fprintf(table, "reason\t%s\n", shown(found.Reason))
+		add("reason", found.Reason)
 	}
 	if warning, soon := found.ExpiresSoon(now); soon {
-		fmt.Fprintf(table, "warning\t%s\n", warning)
+		add("warning", warning)
 	}
 	claims := jwt.MapClaims{}
-	token, _, err := jwt.NewParser(jwt.WithJSONNumber()).ParseUnverified(text, claims)
+	token, _, err := jwt.NewParser(jwt.WithJSONNumber()).ParseUnverified(encoded, claims)
 	if errors.Is(err, jwt.ErrTokenMalformed) {
-		return table.Flush() // the reason says that
+		return table.Rows(w, rows...) // the reason says that
 	}
 	if found.KeyID == "" {
-		fmt.Fprintln(table, "verified\tno: anyone could have written the following")
+		add("verified", "no: anyone could have written the following")
 	}
-	fmt.Fprintf(table, "kid\t%s\n", shown(token.Header["kid"]))
+	add("kid", text(token.Header["kid"]))
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
-		fmt.Fprintf(table, "%s\t%s%s\n", shown(name), shown(claims[name]), day(claims, name))
+		add(name, text(claims[name])+day(claims, name))
 	}
-	return table.Flush()
+	return table.Rows(w, rows...)
 }
 
 // day returns the readable form of a claim that is a time.
@@ -127,16 +126,15 @@ func day(claims jwt.MapClaims, name string) string {
 	return time.Unix(seconds, 0).UTC().Format(" (2006-01-02 15:04:05 UTC)")
 }
 
-// shown returns a claim that is safe on a terminal. The claims of an unverified license
-// may contain anything.
-func shown(v any) string {
-	text, ok := v.(string)
-	if !ok {
-		data, err := json.Marshal(v)
-		if err != nil {
-			return err.Error()
-		}
-		text = string(data)
+// text returns a claim as a string. An unverified license may contain anything, so a table
+// makes it safe to show.
+func text(claim any) string {
+	if s, ok := claim.(string); ok {
+		return s
 	}
-	return printable.String(text)
+	data, err := json.Marshal(claim)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
 }

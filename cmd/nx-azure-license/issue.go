@@ -11,6 +11,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -43,6 +44,9 @@ this command prints a warning on stderr; tests use such licenses.`,
   NX_POWERPACK_LICENSE=$(nx-azure-license issue --key testdata/license/development.private.jwk.json --org me --days 1)`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("days") && cmd.Flags().Changed("expires") {
+				return usage.Wrong(errors.New("--days and --expires are two ways to say the same; use one of them"))
+			}
 			return issue(o, time.Now().UTC(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -57,7 +61,6 @@ this command prints a warning on stderr; tests use such licenses.`,
 	f.IntVar(&o.workspaces, "workspaces", 0, "licensed for `N` workspaces; not enforced")
 	f.IntVar(&o.perpetual, "perpetual-nx-major", 0, "with Nx up to major version `N`, it never expires")
 	f.StringVar(&o.id, "id", "", "`ID` of the license (default random)")
-	cmd.MarkFlagsMutuallyExclusive("days", "expires")
 	require(cmd, "key", "org")
 	return cmd
 }
@@ -76,7 +79,7 @@ type claims struct {
 func issue(o order, now time.Time, stdout, stderr io.Writer) error {
 	license, err := o.claims(now)
 	if err != nil {
-		return err
+		return usage.Wrong(err)
 	}
 	key, err := readKey(o.key)
 	if err != nil {

@@ -25,6 +25,9 @@ const (
 	PrefixFlag      = "prefix"
 )
 
+// FlagError is an error in the flags.
+type FlagError struct{ error }
+
 // check returns an error for flags that are invalid, or not enough.
 func (o *Overrides) check(document Document, getenv func(string) string) error {
 	for _, flag := range []struct {
@@ -36,20 +39,20 @@ func (o *Overrides) check(document Document, getenv func(string) string) error {
 		{EndpointFlag, o.Endpoint, endpoint.Check},
 	} {
 		if err := checkValue(flag.value, flag.check); err != nil && o.IsSet(flag.name) {
-			return fmt.Errorf("--%s %w", flag.name, err)
+			return FlagError{fmt.Errorf("--%s %w", flag.name, err)}
 		}
 	}
 	secret := document.usedSecret(getenv)
 	namesAccount := o.IsSet(AccountNameFlag) || o.IsSet(EndpointFlag)
 	switch {
 	case !cache.ValidPrefix(o.Prefix):
-		return fmt.Errorf("--%s %w", PrefixFlag, wrongPrefix(o.Prefix))
+		return FlagError{fmt.Errorf("--%s %w", PrefixFlag, wrongPrefix(o.Prefix))}
 	case secret != "" && namesAccount:
-		return fmt.Errorf("%s already names the account: unset it, or omit --%s and --%s", secret, AccountNameFlag, EndpointFlag)
+		return FlagError{fmt.Errorf("%s already names the account: unset it, or omit --%s and --%s", secret, AccountNameFlag, EndpointFlag)}
 	case document.HasConfig(), o.IsSet(ContainerFlag) && (secret != "" || namesAccount):
 		return nil
 	case o.IsSet(ContainerFlag):
-		return fmt.Errorf("--%s is missing (or --%s, or %s)", AccountNameFlag, EndpointFlag, ConnectionVariable)
+		return FlagError{fmt.Errorf("--%s is missing (or --%s, or %s)", AccountNameFlag, EndpointFlag, ConnectionVariable)}
 	case document.Problem != "":
 		return errors.New(document.Problem)
 	case document.Launcher != nil: // doctor reports how to add a block

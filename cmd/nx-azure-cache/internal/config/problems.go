@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/suggest"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/suggest"
 )
 
 // Problem is what is wrong with a configuration, as `config check --json` prints it.

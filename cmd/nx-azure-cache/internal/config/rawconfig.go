@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/suggest"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/suggest"
 )
 
 // rawConfig is the azure block as written, without white space around values. An empty

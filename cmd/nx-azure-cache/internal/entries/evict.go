@@ -17,9 +17,10 @@ const shownNames = 10
 // DryRun prints what would be deleted.
 func (inv *Inventory) DryRun(ctx context.Context, out, stderr io.Writer, selected Selection) error {
 	progress := newProgress(stderr)
+	p := newPrinter(out, progress.live, false)
 	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, progress.other) {
 		if err != nil {
-			progress.live.Clear()
+			_ = p.end() // the error says more
 			return err
 		}
 		matches := selected.matches(e)
@@ -27,12 +28,13 @@ func (inv *Inventory) DryRun(ctx context.Context, out, stderr io.Writer, selecte
 		if !matches || progress.matched > shownNames {
 			continue
 		}
-		progress.live.Clear()
-		if err := writeEntry(out, e, false, progress.matched == 1); err != nil {
+		if err := p.add(e); err != nil {
 			return err
 		}
 	}
-	progress.live.Clear()
+	if err := p.end(); err != nil {
+		return err
+	}
 	if rest := progress.matched - shownNames; rest > 0 {
 		if _, err := fmt.Fprintf(out, "and %s more\n", terminal.Thousands(rest)); err != nil {
 			return err

@@ -20,38 +20,89 @@ import (
 type InspectOptions struct {
 	JSON   bool // one object per line
 	Verify bool // read the body and compare it
+	Limit  int  // of the entries of a task, the newest; 0 means all
 }
 
-// Inspect shows all that is known of the entries of a hash. It returns an error if there
-// are none, or if a body does not match its metadata.
-func (inv *Inventory) Inspect(ctx context.Context, out io.Writer, selected Selection, options InspectOptions) error {
-	found, wrong := 0, 0
-	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, func() {}) {
+// Inspect shows all that is known of the entries of a hash, or of the newest entries of a
+// task. It returns an error if there are none, or if a body does not match its metadata.
+func (inv *Inventory) Inspect(ctx context.Context, out, stderr io.Writer, selected Selection, options InspectOptions) error {
+	i := inspector{out: out, options: options}
+	ofTask := len(selected.tasks) > 0
+	newest := best[*entry]{most: options.Limit, before: func(a, b **entry) bool { return (*a).modified.After((*b).modified) }}
+	progress := newProgress(stderr)
+	unnamed := 0
+	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, progress.other) {
 		if err != nil {
+			progress.live.Clear()
 			return err
 		}
-		body := ""
-		if options.Verify {
-			body = verifyBody(ctx, e)
-			if body != bodyVerified {
-				wrong++
+		matches := selected.matches(e)
+		progress.see(e, matches)
+		switch {
+		case !matches && e.provenance().Task == "":
+			unnamed++
+		case matches && ofTask && options.Limit > 0:
+			newest.add(e)
+		case matches:
+			progress.live.Clear()
+			if err := i.show(ctx, e); err != nil {
+				return err
 			}
 		}
-		if err := writeInspected(out, e, body, options.JSON, found > 0); err != nil {
+	}
+	progress.live.Clear()
+	for _, e := range newest.sorted() {
+		if err := i.show(ctx, e); err != nil {
 			return err
 		}
-		found++
+	}
+	if rest := progress.matched - i.shown; rest > 0 {
+		_ = terminal.Printf(stderr, "nx-azure-cache: shown are the newest %s of %s; --limit 0 shows all, and ls lists them", terminal.Thousands(i.shown), entryCount(progress.matched))
 	}
 	switch {
-	case found == 0 && len(selected.scopes) > 0:
-		return fmt.Errorf("no entry %s in %s of %s", selected.hashes[0], strings.Join(selected.scopes, ", "), inv)
-	case found == 0:
-		return fmt.Errorf("no entry %s in any scope of %s", selected.hashes[0], inv)
-	case wrong > 0:
-		return fmt.Errorf("%s", terminal.Count(wrong, "body does not match its metadata", "bodies do not match their metadata"))
+	case i.shown == 0:
+		return inv.notFound(selected, unnamed)
+	case i.wrong > 0:
+		return fmt.Errorf("%s", terminal.Count(i.wrong, "body does not match its metadata", "bodies do not match their metadata"))
 	default:
 		return nil
 	}
+}
+
+// notFound is the error for a hash or a task without an entry. unnamed is how many entries
+// name no task.
+func (inv *Inventory) notFound(selected Selection, unnamed int) error {
+	where := "any scope"
+	if len(selected.scopes) > 0 {
+		where = strings.Join(selected.scopes, ", ")
+	}
+	hint := ""
+	switch {
+	case unnamed > 0:
+		hint = fmt.Sprintf("; %s no task, because an earlier version stored them", terminal.Count(unnamed, "entry names", "entries name"))
+	case len(selected.tasks) == 0 && strings.Trim(selected.hashes[0], "0123456789") != "":
+		hint = "; to find the entries of a task, use PROJECT:TARGET"
+	}
+	return fmt.Errorf("no entry %s in %s of %s%s", selected.what(), where, inv, hint)
+}
+
+// inspector shows entries.
+type inspector struct {
+	out          io.Writer
+	options      InspectOptions
+	shown, wrong int
+}
+
+func (i *inspector) show(ctx context.Context, e *entry) error {
+	body := ""
+	if i.options.Verify {
+		body = verifyBody(ctx, e)
+		if body != bodyVerified {
+			i.wrong++
+		}
+	}
+	i.shown++
+	return writeInspected(i.out, e, body, i.options.JSON, i.shown > 1)
 }
 
 // bodyVerified is the result for a body that matches its metadata.
@@ -123,6 +174,7 @@ func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) err
 		row("origin", "claimed, not proven:")
 	}
 	from := *line.Provenance
+	row("  task", from.Task)
 	row("  repository", from.Repository)
 	row("  ref", from.Ref)
 	row("  commit", from.Commit)

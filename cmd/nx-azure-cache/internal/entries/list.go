@@ -2,45 +2,77 @@ package entries
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"time"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 // ListOptions are how entries are listed.
 type ListOptions struct {
-	JSON  bool // one object per line
-	Limit int  // 0 means all
+	JSON  bool   // one object per line
+	Limit int    // 0 means all
+	Sort  string // one of sorts, or "" for the order of the storage
+	Total bool   // sums instead of entries
+}
+
+// Check returns an error that names the option that is wrong.
+func (o ListOptions) Check() error {
+	switch {
+	case o.Limit < 0:
+		return fmt.Errorf("--limit is %d; use a number of entries, or 0 for all", o.Limit)
+	case o.Sort != "" && !slices.Contains(sorts, o.Sort):
+		return fmt.Errorf("--sort is %q; allowed are %s", o.Sort, strings.Join(sorts, ", "))
+	case o.Total && (o.Limit > 0 || o.Sort != ""):
+		return fmt.Errorf("--total sums all entries that match; use it without --limit and --sort")
+	default:
+		return nil
+	}
+}
+
+// sink receives the entries that match.
+type sink interface {
+	add(*entry) error
+	end() error
 }
 
 // List prints the selected entries, and then their number.
 func (inv *Inventory) List(ctx context.Context, stdout, stderr io.Writer, selected Selection, options ListOptions) error {
-	out := bufio.NewWriterSize(stdout, 64<<10)
 	progress := newProgress(stderr)
-	err := inv.list(ctx, selected, options, progress, out, terminal.IsTerminal(stdout))
-	progress.live.Clear()
-	if flushed := out.Flush(); err == nil {
-		err = flushed
+	p := newPrinter(stdout, progress.live, options.JSON)
+	var to sink = p
+	switch {
+	case options.Total:
+		to = newTotals(p)
+	case options.Sort != "":
+		to = newSorter(p, options.Sort, options.Limit)
 	}
+	err := inv.list(ctx, selected, options, progress, to)
+	if err != nil {
+		_ = p.end() // the error says more than one of writing the lines so far
+	} else {
+		err = to.end()
+	}
+	progress.live.Clear()
 	if err != nil {
 		return err
 	}
-	if options.Limit > 0 && progress.matched == options.Limit {
+	counted := fmt.Sprintf("%s of %s, %s, in %s", terminal.Thousands(progress.matched), entryCount(progress.seen), terminal.Size(progress.bytes), inv)
+	switch isLimited := options.Limit > 0; {
+	case isLimited && options.Sort == "" && progress.matched == options.Limit:
 		progress.end("the first %s, %s, in %s", entryCount(progress.matched), terminal.Size(progress.bytes), inv)
-	} else {
-		progress.end("%s of %s, %s, in %s", terminal.Thousands(progress.matched), entryCount(progress.seen), terminal.Size(progress.bytes), inv)
+	case isLimited && progress.matched > options.Limit:
+		progress.end("%s; the first %s by %s", counted, terminal.Thousands(options.Limit), options.Sort)
+	default:
+		progress.end("%s", counted)
 	}
 	return nil
 }
 
-// list writes the entries. With flush, each line is written at once.
-func (inv *Inventory) list(ctx context.Context, selected Selection, options ListOptions, progress *progress, out *bufio.Writer, flush bool) error {
+func (inv *Inventory) list(ctx context.Context, selected Selection, options ListOptions, progress *progress, to sink) error {
 	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, progress.other) {
 		if err != nil {
 			return err
@@ -50,47 +82,28 @@ func (inv *Inventory) list(ctx context.Context, selected Selection, options List
 		if !matches {
 			continue
 		}
-		progress.live.Clear()
-		if err := writeEntry(out, e, options.JSON, progress.matched == 1); err != nil {
+		if err := to.add(e); err != nil {
 			return err
 		}
-		if flush {
-			if err := out.Flush(); err != nil {
-				return err
-			}
-		}
-		if progress.matched == options.Limit {
+		if options.Sort == "" && progress.matched == options.Limit {
 			return nil
 		}
 	}
 	return nil
 }
 
-// lsColumns is the format of a line for people.
-const lsColumns = "%-12s  %-20s  %9s  %-20s  %-26s  %s\n"
+// clearingWriter removes the live line before it writes: both are lines of one terminal.
+type clearingWriter struct {
+	out  io.Writer
+	live *terminal.LiveLine
+}
 
-func writeEntry(out io.Writer, e *entry, asJSON, first bool) error {
-	if asJSON {
-		return terminal.JSON(out, e.line(), "")
-	}
-	if first {
-		if _, err := fmt.Fprintf(out, lsColumns, "SCOPE", "HASH", "SIZE", "WRITTEN", "SIGNATURE", "REPOSITORY  REF  COMMIT  RUN"); err != nil {
-			return err
-		}
-	}
-	proof := e.signature.State
-	if e.signature.Key != "" {
-		proof += ":" + e.signature.Key
-	}
-	if e.isArchived() {
-		proof += " (archived)"
-	}
-	from := e.provenance()
-	var origin []string
-	for _, text := range []string{from.Repository, from.Ref, fmt.Sprintf("%.12s", from.Commit), from.Run} {
-		origin = append(origin, cmp.Or(text, "-"))
-	}
-	_, err := fmt.Fprintf(out, lsColumns, printable.String(string(e.Scope)), e.Hash, terminal.Size(e.Size), e.modified.UTC().Format(time.RFC3339),
-		printable.String(proof), printable.String(strings.Join(origin, "  ")))
-	return err
+func (w clearingWriter) Write(p []byte) (int, error) {
+	w.live.Clear()
+	return w.out.Write(p)
+}
+
+// newOutput returns a buffered stdout, which removes the live line before it writes.
+func newOutput(stdout io.Writer, live *terminal.LiveLine) *bufio.Writer {
+	return bufio.NewWriterSize(clearingWriter{stdout, live}, 64<<10)
 }

@@ -10,13 +10,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 )
 
 // Filter is what a command line asks for. An entry must match all fields that are set.
 type Filter struct {
 	Hashes, Scopes []string
+	Tasks          []string // names, or patterns with *
+	Targets        []string // arguments: hashes, or names of tasks
 	Ref, Run       string
 	Signer         string
 	Signatures     []string
@@ -28,6 +32,7 @@ type Filter struct {
 // Selection decides which entries match.
 type Selection struct {
 	hashes, scopes []string
+	tasks          []task
 	ref, run       string
 	signer         string   // ID of a key
 	signatures     []string // states; empty means all
@@ -35,9 +40,16 @@ type Selection struct {
 	archived       bool // only those
 }
 
-// ErrNoSelection is returned if no filter is set.
-var ErrNoSelection = errors.New("no entries selected: give at least one of --hash, --scope, --ref, --run, --signer, --signature, --before, --after and --archived")
+// task is a task that entries are of.
+type task struct {
+	pattern string
+	match   func(name string) bool
+}
 
+// ErrNoSelection is returned if no filter is set.
+var ErrNoSelection = errors.New("no entries selected: give a task hash, PROJECT:TARGET, or at least one of --hash, --task, --scope, --ref, --run, --signer, --signature, --before, --after and --archived")
+
+// Parse checks a filter. An error names the flag or the argument that is wrong.
 func (f Filter) Parse(now time.Time) (s Selection, err error) {
 	if err := f.checkEmpty(); err != nil {
 		return s, err
@@ -46,6 +58,16 @@ func (f Filter) Parse(now time.Time) (s Selection, err error) {
 	for _, hash := range s.hashes {
 		if err := taskhash.Check(hash); err != nil {
 			return s, fmt.Errorf("--hash: %w", err)
+		}
+	}
+	for _, pattern := range f.Tasks {
+		if err := s.addTask(pattern); err != nil {
+			return s, fmt.Errorf("--task is %w", err)
+		}
+	}
+	for _, target := range f.Targets {
+		if err := s.addTarget(target); err != nil {
+			return s, err
 		}
 	}
 	for _, scope := range s.scopes {
@@ -76,6 +98,39 @@ func (f Filter) Parse(now time.Time) (s Selection, err error) {
 	return s, nil
 }
 
+// addTarget adds the argument of a command.
+func (s *Selection) addTarget(target string) error {
+	switch {
+	case strings.Contains(target, ":"):
+		return s.addTask(target)
+	case taskhash.Check(target) != nil:
+		return fmt.Errorf("%q is neither a task hash (letters, digits, _ and -) nor PROJECT:TARGET", printable.Short(target, maxShown))
+	default:
+		s.hashes = append(slices.Clone(s.hashes), target)
+		return nil
+	}
+}
+
+// maxShown is how much of a wrong value a message shows, in bytes.
+const maxShown = 160
+
+func (s *Selection) addTask(pattern string) error {
+	if !strings.Contains(pattern, ":") || !taskfilter.IsPattern(pattern) {
+		return fmt.Errorf(`%q; use PROJECT:TARGET, such as shop:build, or a pattern, such as "shop:*" or "*:build"`, printable.Short(pattern, maxShown))
+	}
+	s.tasks = append(s.tasks, task{pattern, taskfilter.OfName(pattern)})
+	return nil
+}
+
+// what describes the entries that a command was asked for.
+func (s Selection) what() string {
+	var names []string
+	for _, task := range s.tasks {
+		names = append(names, "of "+task.pattern)
+	}
+	return strings.Join(append(names, s.hashes...), ", ")
+}
+
 // runName returns the run without trailing slashes, which a URL may have.
 func (f Filter) runName() string { return strings.TrimRight(f.Run, "/") }
 
@@ -92,7 +147,7 @@ func (f Filter) checkEmpty() error {
 
 // IsAll reports whether every entry matches.
 func (s Selection) IsAll() bool {
-	return !s.archived && len(s.hashes)+len(s.scopes)+len(s.ref)+len(s.run)+len(s.signer)+len(s.signatures) == 0 && s.after.IsZero() && s.before.IsZero()
+	return !s.archived && len(s.hashes)+len(s.tasks)+len(s.scopes)+len(s.ref)+len(s.run)+len(s.signer)+len(s.signatures) == 0 && s.after.IsZero() && s.before.IsZero()
 }
 
 var keyIDs = regexp.MustCompile(`^[0-9a-f]{16}$`)
@@ -142,6 +197,8 @@ func (s Selection) matches(e *entry) bool {
 		return false
 	case len(s.signatures) > 0 && !slices.Contains(s.signatures, e.signature.State):
 		return false
+	case len(s.tasks) > 0 && !s.matchesTask(e.provenance().Task):
+		return false
 	case s.ref == "" && s.run == "":
 		return true
 	case e.statement == nil:
@@ -150,6 +207,10 @@ func (s Selection) matches(e *entry) bool {
 		from := e.statement.Provenance
 		return (s.ref == "" || isRef(from.Ref, s.ref)) && (s.run == "" || isRun(from.Run, s.run))
 	}
+}
+
+func (s Selection) matchesTask(name string) bool {
+	return name != "" && slices.ContainsFunc(s.tasks, func(t task) bool { return t.match(name) })
 }
 
 // isRef reports whether ref is the named one, in full or without its beginning.

@@ -36,15 +36,27 @@ func (f Filter) Func() func(Task) bool {
 	}
 }
 
+// OfName returns a function that reports whether the name of a task, such as
+// shop:build:production, matches a pattern. A pattern matches all configurations of the tasks
+// that it names.
+func OfName(pattern string) func(name string) bool {
+	return expression(pattern, "(:.*)?").MatchString
+}
+
 // expressions are compiled patterns.
 type expressions map[string]*regexp.Regexp
 
 func compile(patterns []string) expressions {
 	all := make(expressions)
 	for _, pattern := range patterns {
-		all[pattern] = regexp.MustCompile(`(?s)^` + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*") + `$`)
+		all[pattern] = expression(pattern, "")
 	}
 	return all
+}
+
+// expression matches what a pattern matches, followed by the expression end.
+func expression(pattern, end string) *regexp.Regexp {
+	return regexp.MustCompile(`(?s)^` + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*") + end + `$`)
 }
 
 // match reports whether a task matches a pattern. A pattern without a colon matches

@@ -17,7 +17,7 @@ func At(text string) time.Time {
 var (
 	FromMain = trust.Provenance{
 		Repository: "acme/shop", Ref: "refs/heads/main", Commit: "1234567890abcdef1234567890abcdef12345678",
-		Run: "https://github.com/acme/shop/actions/runs/17", Tool: "nx-azure-cache 1.0.0", Time: At("2024-11-22T18:00:00Z"),
+		Run: "https://github.com/acme/shop/actions/runs/17", Tool: "nx-azure-cache 1.0.0", Task: "shop:build:production", Time: At("2024-11-22T18:00:00Z"),
 	}
-	FromPull = trust.Provenance{Repository: "acme/shop", Ref: "refs/pull/12/merge", Run: "https://dev.azure.com/acme/shop/_build/results?buildId=99"}
+	FromPull = trust.Provenance{Repository: "acme/shop", Ref: "refs/pull/12/merge", Run: "https://dev.azure.com/acme/shop/_build/results?buildId=99", Task: "shop:test"}
 )

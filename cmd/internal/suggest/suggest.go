@@ -1,5 +1,5 @@
-// Package suggest finds the known name that a misspelt one most likely means. It knows no
-// configuration.
+// Package suggest finds the known name that a misspelt one most likely means. It knows
+// neither a configuration nor a command.
 package suggest
 
 import (

@@ -1,0 +1,70 @@
+package entries
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/table"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
+)
+
+// TotalLine is the number of entries and their bytes, as JSON.
+type TotalLine struct {
+	Entries int   `json:"entries"`
+	Bytes   int64 `json:"bytes"`
+}
+
+// TotalsLine is the JSON of ls --total.
+type TotalsLine struct {
+	TotalLine
+	Scopes []ScopeLine `json:"scopes"`
+}
+
+// ScopeLine is the total of a scope.
+type ScopeLine struct {
+	Scope string `json:"scope"`
+	TotalLine
+}
+
+// totals counts entries instead of printing them.
+type totals struct {
+	printer *printer
+	byScope map[string]TotalLine
+}
+
+func newTotals(p *printer) *totals { return &totals{p, make(map[string]TotalLine)} }
+
+func (t *totals) add(e *entry) error {
+	scope := t.byScope[string(e.Scope)]
+	scope.Entries++
+	scope.Bytes += e.Size
+	t.byScope[string(e.Scope)] = scope
+	return nil
+}
+
+func (t *totals) end() error {
+	all := TotalsLine{Scopes: []ScopeLine{}}
+	for _, name := range slices.Sorted(maps.Keys(t.byScope)) {
+		scope := t.byScope[name]
+		all.Entries += scope.Entries
+		all.Bytes += scope.Bytes
+		all.Scopes = append(all.Scopes, ScopeLine{name, scope})
+	}
+	out := t.printer.out
+	if t.printer.json {
+		if err := terminal.JSON(out, all, ""); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	rows := table.New(out, table.Column{Title: "SCOPE", Most: maxCell}, table.Column{Title: "ENTRIES", Right: true}, table.Column{Title: "SIZE", Right: true})
+	for _, scope := range append(all.Scopes, ScopeLine{"total", all.TotalLine}) {
+		if err := rows.Row(scope.Scope, terminal.Thousands(scope.Entries), terminal.Size(scope.Bytes)); err != nil {
+			return err
+		}
+	}
+	if err := rows.Flush(); err != nil {
+		return err
+	}
+	return out.Flush()
+}
