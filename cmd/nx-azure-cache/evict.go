@@ -16,8 +16,8 @@ nothing. The tasks of deleted entries run again and store their results again.
 
 An entry must match all filters. The argument is a filter, too. At least one filter is
 required.
-` + taskHelp + ` So do not use it to remove what an attacker
-wrote: their entries may have other names.
+` + taskHelp + `
+So do not use names to remove what an attacker wrote: their entries may have others.
 ` + selectionHelp + `
 
 evict deletes an entry only if it has not changed since it was listed (If-Match). If

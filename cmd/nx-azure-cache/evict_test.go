@@ -111,7 +111,7 @@ func TestEvictClaimedTasks(t *testing.T) {
 		t.Errorf("got %q, %v", stderr, err)
 	}
 	// What an attacker wrote under another name stays, as the help says.
-	if stdout, _, err := s.run("evict", "--help"); err != nil || !strings.Contains(stdout, "do not use it to remove what an attacker") {
+	if stdout, _, err := s.run("evict", "--help"); err != nil || !strings.Contains(stdout, "do not use names to remove what an attacker") {
 		t.Errorf("got %v and %s", err, stdout)
 	}
 }

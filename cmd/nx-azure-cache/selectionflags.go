@@ -13,9 +13,9 @@ const targetUse = "HASH | PROJECT:TARGET"
 const taskHelp = `
 shop:build means all entries of this target, whatever its configuration;
 shop:build:production means one configuration. In "shop:*" and "*:build", "*" matches
-any characters. An entry names its own task. Only a valid signature proves the name:
-whoever can write an entry can give it any name, and so hide it from this filter, or
-make it appear. Entries that versions before this one stored have no name.`
+any characters. An entry names its own task, and only a valid signature proves the
+name. Anyone who can write entries can name them as they like, so that this filter
+finds them, or does not. Entries of versions before this one have no name.`
 
 // selectionHelp explains these flags.
 const selectionHelp = `
