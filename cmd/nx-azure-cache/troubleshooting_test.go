@@ -254,7 +254,7 @@ var unspoken = []string{
 }
 
 // talks matches the generators with messages for people.
-var talks = regexp.MustCompile(`^(generator|prompt|old-.*|conflicts|credential)\.js$`)
+var talks = regexp.MustCompile(`^(generator|prompt|old-.*|conflicts|credential|ci|next-steps)\.js$`)
 
 func TestTroubleshootingHasEveryLine(t *testing.T) {
 	page := strings.Join(quotes(t), "\n")

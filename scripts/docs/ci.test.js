@@ -73,6 +73,27 @@ describe('lines of the cache', () => {
   }
 });
 
+describe('the files that init writes', () => {
+  const folder = 'npm/nx-azure-cache/generators/init/templates';
+
+  for (const [template, page, language] of [
+    ['github.yml', 'ci/github-actions.md', 'yaml'],
+    ['azure.yml', 'ci/azure-pipelines.md', 'yaml'],
+    ['gitlab.yml', 'ci/gitlab.md', 'yaml'],
+    ['Jenkinsfile', 'ci/jenkins.md', 'groovy'],
+  ]) {
+    test(`${template} is in ${page}`, () => {
+      const found = blocks(read(`docs/${page}`), language);
+      assert.ok(found.includes(read(`${folder}/${template}`)));
+    });
+  }
+
+  test('azure.sh is in setup.md', () => {
+    const [account, role] = blocks(read('docs/setup.md'), 'sh');
+    assert.equal(read(`${folder}/azure.sh`), `${account}\n${role}`);
+  });
+});
+
 describe('GitHub Actions', () => {
   const pages = documents('ci/github-actions.md');
   const workflows = pages.filter((document) => 'jobs' in document);

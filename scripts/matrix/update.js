@@ -27,7 +27,10 @@ async function checkUpdate(run, machine) {
     manifest.devDependencies[alias] = '99.0.0'; // as nx migrate leaves it
     fs.writeFileSync(file, JSON.stringify(manifest, null, 2));
   }
-  await run.must(machine, [...exec, 'nx', 'generate', `${alias}:update`]);
+  // Bun before 1.2.15 cannot look up versions.
+  const to = run.cell.bun?.startsWith('1.1.') ? [`--to=${version}`] : [];
+  const update = [...exec, 'nx', 'generate', `${alias}:update`, ...to];
+  await run.must(machine, update);
   const { dependencies, devDependencies } = read();
   const spec = { ...dependencies, ...devDependencies }[alias];
   const isPlain = run.cell.way === 'alias package';

@@ -62,7 +62,10 @@ async function init(
   });
   callback();
   const text = tree.read('nx.json', 'utf8') ?? '';
-  return { text, asked, output: lines.join('\n') };
+  // Each run ends with the way to the first hit, which init-first-hit.test.js tests.
+  const at = lines.indexOf('Then:');
+  const output = lines.slice(0, at - 1).join('\n');
+  return { text, asked, output, firstHit: lines.slice(at).join('\n') };
 }
 
 /** @param {string} text */

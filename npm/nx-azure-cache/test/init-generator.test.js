@@ -334,7 +334,15 @@ test('asks nothing without a terminal', (t) => {
       '',
       'Next steps:',
       '- Fill in "container" and "accountName" in the "azure" block of nx.json.',
-      '- Activate your license with nx g @nx/powerpack-azure-cache:activate KEY, or set NX_POWERPACK_LICENSE: the cache is off without one.',
+      '- Activate your license with npx nx g @nx/powerpack-azure-cache:activate KEY, or set NX_POWERPACK_LICENSE: the cache is off without one.',
+      '',
+      'Then:',
+      '- Create the storage if it does not exist: npx nx g @nx/powerpack-azure-cache:init --az prints the commands.',
+      '- Sign in: az login',
+      '- Check everything: npx nx-azure-cache doctor',
+      '- Store results: npx nx run-many --target=build',
+      '- Delete the local ones: npx nx reset',
+      '- See the first hit: npx nx run-many --target=build',
     ),
   );
   const written = fs.readFileSync(path.join(root, 'nx.json'), 'utf8');

@@ -1,13 +1,16 @@
 'use strict';
 
-const { packageManager } = require('../../lib/doctor/packages');
+const { azureCommands } = require('./azure-commands');
 const { trustedBranch } = require('./branches');
+const { detectCi, isOccupied, systems, writeCiFile } = require('./ci');
 const { Checker } = require('./config-check');
 const { conflicts } = require('./conflicts');
 const nxJson = require('./nx-json');
 const { replacePackages } = require('./old-packages');
 const { migrateRunner } = require('./old-runner');
-const { askFor, terminal } = require('./prompt');
+const { firstHit, nextSteps } = require('./next-steps');
+const { askFor, isYes, terminal } = require('./prompt');
+const { schemaFor } = require('./schema-reference');
 const { DEFAULTS, changes, readOptions } = require('./settings');
 const { describeCredential, missingKeys } = require('./credential');
 
@@ -28,6 +31,9 @@ async function initGenerator(tree, options = {}, io = terminal()) {
   const checker = new Checker(io.check);
   const given = readOptions(options);
   const problems = checker.problemsWith(given);
+  if (options.ci && !Object.hasOwn(systems, options.ci)) {
+    throw new Error(`--ci: allowed are ${Object.keys(systems).join(', ')}`);
+  }
   if (problems.length > 0) {
     throw new Error(problems.map(optionMessage).join('\n'));
   }
@@ -57,7 +63,10 @@ async function initGenerator(tree, options = {}, io = terminal()) {
   if (branch && isObject(own?.trust)) {
     edited = nxJson.set(edited, ['azure', 'trust', 'branches'], [branch]);
   }
+  const schema = schemaFor(tree, file);
+  if (schema) edited = nxJson.setFirst(edited, '$schema', schema);
   if (edited !== original) tree.write('nx.json', edited);
+  const ci = options.ci ?? (await offerCi(tree, io));
 
   const packages = replacePackages(tree);
   const lines = [
@@ -65,12 +74,14 @@ async function initGenerator(tree, options = {}, io = terminal()) {
     ...migration.lines,
     ...takenOver(migration.block, wanted),
     ...conflicts(tree, whole, io.env),
+    ...(ci ? writeCiFile(tree, ci, trustedBranch(tree.root, whole)) : []),
   ];
   lines.forEach((line) => io.log(line));
   const result = report(tree, wanted, io.env, {
     branch,
     checker,
     isInstalled: packages.length === 0,
+    isAz: options.az === true,
   });
   return () => result.forEach((line) => io.log(line));
 }
@@ -161,6 +172,7 @@ function edit(text, own, entries) {
  * @property {string | undefined} branch the trusted branch, if `init` wrote it
  * @property {Checker} checker
  * @property {boolean} isInstalled whether package.json is unchanged
+ * @property {boolean} isAz whether to print the az commands
  */
 
 /**
@@ -172,7 +184,7 @@ function edit(text, own, entries) {
  * @param {Found} found
  * @returns {string[]}
  */
-function report(tree, block, env, { branch, checker, isInstalled }) {
+function report(tree, block, env, { branch, checker, isInstalled, isAz }) {
   const result = checker.check(block);
   const lines = result
     ? [
@@ -188,33 +200,38 @@ function report(tree, block, env, { branch, checker, isInstalled }) {
     );
   }
   const missing = missingKeys(block, result);
-  const steps = nextSteps(tree, missing, env, isInstalled);
-  if (steps.length === 0) return lines;
-  return [...lines, '', 'Next steps:', ...steps.map((step) => `- ${step}`)];
+  const left = { missing, isInstalled, check: result };
+  return [
+    ...lines,
+    ...list('Next steps:', nextSteps(tree, env, left)),
+    ...list('Then:', firstHit(tree, left)),
+    ...(isAz ? ['', ...azureCommands(block)] : []),
+  ];
 }
 
 /**
- * @param {import('nx/src/generators/tree').Tree} tree
- * @param {string[]} missing
- * @param {NodeJS.ProcessEnv} env
- * @param {boolean} isInstalled
- * @returns {string[]}
+ * @param {string} title
+ * @param {string[]} items
+ * @returns {string[]} lines
  */
-function nextSteps(tree, missing, env, isInstalled) {
-  const steps = [];
-  if (!isInstalled) {
-    steps.push(`Run ${packageManager(tree.root)} install.`);
-  }
-  if (missing.length > 0) {
-    const keys = missing.map((key) => `"${key}"`).join(' and ');
-    steps.push(`Fill in ${keys} in the "azure" block of nx.json.`);
-  }
-  if (!env.NX_POWERPACK_LICENSE && !tree.exists('.nx/powerpack/license.ini')) {
-    steps.push(
-      'Activate your license with nx g @nx/powerpack-azure-cache:activate KEY, or set NX_POWERPACK_LICENSE: the cache is off without one.',
-    );
-  }
-  return steps;
+function list(title, items) {
+  if (items.length === 0) return [];
+  return ['', title, ...items.map((item) => `- ${item}`)];
+}
+
+/**
+ * Offers the file for the CI of this repository, if it has none.
+ *
+ * @param {import('nx/src/generators/tree').Tree} tree
+ * @param {Io} io
+ * @returns {Promise<string | undefined>}
+ */
+async function offerCi(tree, { ask }) {
+  const ci = ask && detectCi(tree);
+  if (!ci || isOccupied(tree, systems[ci].file)) return undefined;
+  const { file, name } = systems[ci];
+  const answer = await ask(`Write ${file} for ${name}? (y/N): `);
+  return isYes(answer) ? ci : undefined;
 }
 
 module.exports = { initGenerator };

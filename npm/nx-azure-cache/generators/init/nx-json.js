@@ -79,6 +79,27 @@ function set(text, path, value) {
 }
 
 /**
+ * Sets a property of the whole object, and adds it as the first one.
+ *
+ * @param {string} text
+ * @param {string} name
+ * @param {string} value
+ * @returns {string}
+ */
+function setFirst(text, name, value) {
+  const root = jsonc().parseTree(text, [], { allowTrailingComma: true });
+  const isPresent = jsonc().findNodeAtLocation(
+    /** @type {import('jsonc-parser').Node} */ (root),
+    [name],
+  );
+  if (!root?.children?.length || isPresent) return set(text, [name], value);
+  const at = root.offset + 1;
+  const [space] = /^\s*/.exec(text.slice(at)) ?? [''];
+  const property = `${space}${JSON.stringify(name)}: ${JSON.stringify(value)},`;
+  return text.slice(0, at) + property + text.slice(at);
+}
+
+/**
  * Removes a property or an element, and the parents that become empty.
  *
  * @param {string} text
@@ -98,6 +119,27 @@ function remove(text, path) {
   const node = find(outer);
   const item = node?.parent?.type === 'property' ? node.parent : node;
   return item ? applyEdits(text, [removal(text, item)]) : text;
+}
+
+/**
+ * Sets a property of the whole object, and adds it as the first one.
+ *
+ * @param {string} text
+ * @param {string} name
+ * @param {string} value
+ * @returns {string}
+ */
+function setFirst(text, name, value) {
+  const root = jsonc().parseTree(text, [], { allowTrailingComma: true });
+  const isPresent = jsonc().findNodeAtLocation(
+    /** @type {import('jsonc-parser').Node} */ (root),
+    [name],
+  );
+  if (!root?.children?.length || isPresent) return set(text, [name], value);
+  const at = root.offset + 1;
+  const [space] = /^\s*/.exec(text.slice(at)) ?? [''];
+  const property = `${space}${JSON.stringify(name)}: ${JSON.stringify(value)},`;
+  return text.slice(0, at) + property + text.slice(at);
 }
 
 /**
@@ -160,4 +202,4 @@ function insertion(text, object, path, value) {
   return { offset: start, length: tail.length, content: content.join('') };
 }
 
-module.exports = { isObject, parse, parseObject, remove, set };
+module.exports = { isObject, parse, parseObject, remove, set, setFirst };

@@ -99,4 +99,7 @@ async function ask(question) {
   }
 }
 
-module.exports = { askFor, terminal };
+/** @param {string} answer */
+const isYes = (answer) => /^y(es)?$/i.test(answer.trim());
+
+module.exports = { askFor, isYes, terminal };

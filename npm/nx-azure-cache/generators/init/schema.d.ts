@@ -12,4 +12,6 @@ export interface InitGeneratorSchema {
   maxArtifactSize?: string;
   include?: string[];
   exclude?: string[];
+  ci?: 'github' | 'azure' | 'gitlab' | 'jenkins';
+  az?: boolean;
 }
