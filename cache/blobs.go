@@ -68,7 +68,7 @@ var (
 	ErrPanic = errors.New("panicked")
 
 	// ErrOff is wrapped by the errors of a [Breaker] that sends no more requests.
-	ErrOff = errors.New("off for the rest of this run")
+	ErrOff = errors.New("the remote cache is off for the rest of this run")
 )
 
 // ConfigError is a permanent failure: the container does not exist, for example, or the

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sony/gobreaker/v2"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
@@ -98,7 +99,7 @@ func (b *Breaker) off() error {
 	if why == nil {
 		why = b.last.Load() // of maxFailures
 	}
-	return fmt.Errorf("%w, because it keeps failing: %w", ErrOff, *why)
+	return diagnostic.With(diagnostic.StorageFailed, fmt.Errorf("%w; %w", *why, ErrOff))
 }
 
 // Get implements [Blobs]. The request ends when its body ends.

@@ -156,15 +156,15 @@ func TestBreakerNamesTheFailure(t *testing.T) {
 	}{
 		"the last failure": {
 			[]step{{"get", enough - 1, errors.New("503"), nil}, {"get", 1, errReset, nil}}, nil,
-			"off for the rest of this run, because it keeps failing: connection reset by peer",
+			"connection reset by peer; the remote cache is off for the rest of this run",
 		},
 		"not a later cancellation": {
 			[]step{{"get", enough, errReset, nil}}, context.Canceled,
-			"off for the rest of this run, because it keeps failing: connection reset by peer",
+			"connection reset by peer; the remote cache is off for the rest of this run",
 		},
 		"the limit, not a later failure": {
 			[]step{{"get", 1, errReset, nil}, {"get", 1, errStall, nil}}, errReset,
-			"off for the rest of this run, because it keeps failing: get URL/a: time limit (no data was transferred within 15s)",
+			"get URL/a: time limit (no data was transferred within 15s); the remote cache is off for the rest of this run",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
@@ -147,8 +148,8 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outpu
 
 	hit, err := c.retrieve(ctx, lease, hash, cacheDirectory, archive.NewOutputs(outputs))
 	c.counters.retrieved(hash, err)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return nil, fmt.Errorf("retrieve %s: %w", hash, err)
+	if errors.Is(err, ErrDamaged) {
+		err = fmt.Errorf("retrieve %s: %w", hash, err) // other errors are not about this entry
 	}
 	return hit, err
 }
@@ -237,9 +238,9 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	case errors.Is(err, archive.ErrRefused):
 		err = damaged("%w", err)
 	case err == nil && contents.Hash != entry.Hash:
-		err = damaged("it holds the result of %.80q", contents.Hash)
+		err = damagedAs(diagnostic.EntryNotSigned, "it holds the result of %.80q", contents.Hash)
 	case err == nil && signed != nil && contents.Code != signed.Code:
-		err = damaged("it was signed with the exit code %d, but has %d", signed.Code, contents.Code)
+		err = damagedAs(diagnostic.EntryNotSigned, "it was signed with the exit code %d, but has %d", signed.Code, contents.Code)
 	case err == nil && contents.Code != 0 && !c.options.CacheFailures:
 		err = errFailure
 	case err == nil:
@@ -271,7 +272,7 @@ func (c *Cache) verify(entry Entry) (*trust.Statement, error) {
 	}
 	signed, err := entry.Verify(c.options.Verifier)
 	if err != nil {
-		return nil, damaged("%w", err)
+		return nil, damagedAs(diagnostic.EntryNotSigned, "%w", err)
 	}
 	return &signed, nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/snapshot"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
@@ -138,9 +138,6 @@ func (c *Cache) accept(r *acceptedResult, output TerminalOutput) (reason string,
 		c.counters.skipped.Add(1)
 	case err != nil:
 		c.counters.failed.Add(1)
-		if !fileerror.IsRefusal(err) { // a refusal is about the directory, not the result
-			err = fmt.Errorf("store %s: %w", r.Hash, err)
-		}
 	}
 	return reason, err
 }
@@ -212,7 +209,7 @@ func (c *Cache) upload(u *upload, r *acceptedResult) (stored Stored) {
 	case errors.Is(err, archive.ErrNotStorable):
 		stored.Outcome, stored.Err = OutcomeRefused, err
 	default:
-		stored.Outcome, stored.Err = OutcomeFailed, fmt.Errorf("store %s: %w", r.Hash, err)
+		stored.Outcome, stored.Err = OutcomeFailed, err
 	}
 	return stored
 }
@@ -291,7 +288,7 @@ type limitedWriter struct {
 
 func (l limitedWriter) Write(p []byte) (int, error) {
 	if l.options.tooLarge(l.length + int64(len(p))) {
-		return 0, fmt.Errorf("%w: its archive is larger than %v, the limit azure.maxArtifactSize", archive.ErrNotStorable, l.options.MaxSize)
+		return 0, diagnostic.With(diagnostic.ResultTooLarge, fmt.Errorf("%w: its archive is larger than %v, the limit azure.maxArtifactSize", archive.ErrNotStorable, l.options.MaxSize))
 	}
 	return l.spool.Write(p)
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // ErrDamaged is wrapped by the errors of [Cache.Retrieve] that reject the stored entry
@@ -19,7 +20,11 @@ import (
 var ErrDamaged = errors.New("the stored entry cannot be used")
 
 func damaged(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
+	return damagedAs(diagnostic.EntryDamaged, format, args...)
+}
+
+func damagedAs(code diagnostic.Code, format string, args ...any) error {
+	return diagnostic.With(code, fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...))
 }
 
 // bodyError is an error from reading the body of a blob. All other errors while a result
@@ -41,7 +46,7 @@ type verifiedBody struct {
 // newVerifiedBody checks the metadata, before the body is read.
 func newVerifiedBody(blob *Blob, moved *atomic.Int64) (*verifiedBody, error) {
 	if format := blob.Metadata[metaFormat]; format != strconv.Itoa(archive.Format) {
-		return nil, damaged("its metadata has the format %.80q, this version reads %d", format, archive.Format)
+		return nil, damagedAs(diagnostic.EntryOfOtherVersion, "its metadata has the format %.80q, this version reads %d", format, archive.Format)
 	}
 	length := blob.Metadata.length()
 	if length < 0 || length != blob.Size {

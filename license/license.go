@@ -14,6 +14,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -65,6 +66,18 @@ type License struct {
 	// after its expiry, or 0. ForGood says whether that covers the Nx of the [Use].
 	PerpetualNxMajor int
 	ForGood          bool
+}
+
+// Diagnostic is the code of the reason; "" if Status is Valid.
+func (l License) Diagnostic() diagnostic.Code { return diagnostics[l.Status] }
+
+var diagnostics = map[Status]diagnostic.Code{
+	Absent:        diagnostic.LicenseAbsent,
+	Malformed:     diagnostic.LicenseMalformed,
+	UnknownIssuer: diagnostic.LicenseOfOther,
+	WrongFeature:  diagnostic.LicenseOfOther,
+	NotYetValid:   diagnostic.LicenseNotYetValid,
+	Expired:       diagnostic.LicenseExpired,
 }
 
 // Use is the use for which a license is checked.

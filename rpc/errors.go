@@ -1,13 +1,16 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
@@ -51,9 +54,45 @@ func wireError(err error) *jsonrpc2.Error {
 	case errors.Is(err, context.Canceled):
 		code = CodeCancelled
 	}
-	return &jsonrpc2.Error{Code: code, Message: printable.Short(printable.Line(err.Error()), maxLine)}
+	found := &jsonrpc2.Error{Code: code, Message: printable.Short(printable.Line(err.Error()), maxLine)}
+	own, _ := diagnostic.CodeOf(err)
+	return withDiagnostic(found, cmp.Or(own, generalDiagnostics[code]))
 }
 
+// generalDiagnostics are those of errors that carry none, by their code.
+var generalDiagnostics = map[int64]diagnostic.Code{
+	CodeUnavailable:            diagnostic.StorageFailed,
+	CodeMisconfigured:          diagnostic.RequestRefused,
+	CodeDamaged:                diagnostic.EntryDamaged,
+	CodeFileSystem:             diagnostic.FileSystemFailed,
+	CodeCancelled:              diagnostic.Cancelled,
+	jsonrpc2.CodeInternalError: diagnostic.Bug,
+	jsonrpc2.CodeInvalidParams: diagnostic.NotFromNx,
+}
+
+// errorData is the data of an error.
+type errorData struct {
+	Diagnostic diagnostic.Code `json:"diagnostic"`
+}
+
+func withDiagnostic(err *jsonrpc2.Error, code diagnostic.Code) *jsonrpc2.Error {
+	if code != "" {
+		err.SetError(errorData{code})
+	}
+	return err
+}
+
+// diagnosticOf is the diagnostic of an error of the wire, or "".
+func diagnosticOf(err *jsonrpc2.Error) diagnostic.Code {
+	var data errorData
+	if err.Data == nil || json.Unmarshal(*err.Data, &data) != nil {
+		return ""
+	}
+	return data.Diagnostic
+}
+
+// protocolError returns an error that only its code explains, without a Go error behind it.
 func protocolError(code int64, format string, args ...any) *jsonrpc2.Error {
-	return &jsonrpc2.Error{Code: code, Message: printable.Short(printable.Line(fmt.Sprintf(format, args...)), maxLine)}
+	err := &jsonrpc2.Error{Code: code, Message: printable.Short(printable.Line(fmt.Sprintf(format, args...)), maxLine)}
+	return withDiagnostic(err, generalDiagnostics[code])
 }

@@ -48,7 +48,7 @@ func (c Claim) Format(f fmt.State, _ rune) {
 
 func (p *InitializeParams) check() error {
 	if p.ProtocolVersion != ProtocolVersion {
-		return (fmt.Errorf("protocolVersion is %d; this binary speaks %d: reinstall nx-azure-cache, so that the package and the binary have the same version", p.ProtocolVersion, ProtocolVersion))
+		return diagnostic.With(diagnostic.VersionsDiffer, fmt.Errorf("protocolVersion is %d; this binary speaks %d: reinstall nx-azure-cache, so that the package and the binary have the same version", p.ProtocolVersion, ProtocolVersion))
 	}
 	return checkPath("workspaceRoot", p.WorkspaceRoot)
 }

@@ -99,7 +99,7 @@ func (s *server) cache() (*cache.Cache, error) {
 	case session == nil:
 		return nil, protocolError(CodeNotInitialized, "initialize must be called first")
 	case session.Cache == nil:
-		return nil, protocolError(CodeDisabled, "%s", session.Reason)
+		return nil, withDiagnostic(protocolError(CodeDisabled, "%s", session.Reason), session.Diagnostic)
 	}
 	return session.Cache, nil
 }
@@ -138,12 +138,13 @@ func (s *server) retrieve(ctx context.Context, conn *jsonrpc2.Conn, params *Retr
 	if unreadable, ok := errors.AsType[*cache.UnreadableError](err); ok {
 		log.Str("outcome", "unreadable").Msg("retrieve")
 		s.unreadable.Do(func() {
-			s.warn(ctx, conn, []diagnostic.Message{{Text: unreadable.Error()}})
+			s.warn(ctx, conn, []diagnostic.Message{{Code: diagnostic.EntryUnreadable, Text: unreadable.Error()}})
 		})
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err // it names the hash
+		log.Str("outcome", "failed").Msg("retrieve")
+		return nil, err
 	}
 	log.Str("outcome", "hit").Int64("bytes", hit.Size).Msg("retrieve")
 	result := RetrieveResult{Code: hit.Code, OutputsPath: hit.OutputsPath, Size: hit.Size}
@@ -189,6 +190,12 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 	}
 	s.publish(ctx, c)
 	stored := StoreResult{Queued: isQueued, Reason: printable.Line(reason)}
+	if reason != "" {
+		stored.Diagnostic = diagnostic.ResultChanged // the next run can store it
+		if s.current().Mode != cache.ReadWrite {
+			stored.Diagnostic = diagnostic.ReadOnly
+		}
+	}
 	return stored, nil
 }
 
@@ -217,7 +224,10 @@ func storedParams(stored cache.Stored) StoredParams {
 		return params
 	}
 	failed := wireError(stored.Err)
-	params.Reason = failed.Message
+	params.Reason, params.Diagnostic = failed.Message, diagnosticOf(failed)
+	if stored.Outcome == cache.OutcomeEvicted { // whatever error showed it
+		params.Diagnostic = diagnostic.ResultEvicted
+	}
 	if stored.Outcome == cache.OutcomeFailed {
 		params.Code = &failed.Code
 	}

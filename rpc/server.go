@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -189,7 +190,8 @@ func handle[T any, P interface {
 			}
 		}
 		if err := p.check(); err != nil {
-			return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: %v", err)
+			code, _ := diagnostic.CodeOf(err)
+			return nil, withDiagnostic(protocolError(jsonrpc2.CodeInvalidParams, "params: %v", err), code)
 		}
 		return f(ctx, conn, p)
 	}

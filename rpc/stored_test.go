@@ -45,7 +45,7 @@ func TestStored(t *testing.T) {
 		"failed":                      {blobs: puts(errors.New("connection\nrefused")), outcome: cache.OutcomeFailed, code: 1, reason: "connection; refused"},
 		"failed, too slow":            {blobs: puts(fmt.Errorf("put: %w", cache.ErrTimeLimit)), outcome: cache.OutcomeFailed, code: 1, reason: "time limit"},
 		"failed, because of settings": {blobs: puts(&cache.ConfigError{Err: errors.New("create it")}), outcome: cache.OutcomeFailed, code: 2, reason: "create it"},
-		"failed, the cache is off":    {blobs: puts(fmt.Errorf("%w: 503", cache.ErrOff)), outcome: cache.OutcomeFailed, code: 4, reason: "off for the rest of this run: 503"},
+		"failed, the cache is off":    {blobs: puts(fmt.Errorf("%w: 503", cache.ErrOff)), outcome: cache.OutcomeFailed, code: 4, reason: "the remote cache is off for the rest of this run: 503"},
 		"failed, cancelled":           {blobs: puts(context.Canceled), outcome: cache.OutcomeFailed, code: -32800, reason: "canceled"},
 		"failed, a bug":               {blobs: func(*cachetest.Memory) cache.Blobs { return nil }, outcome: cache.OutcomeFailed, code: -32603, reason: "panicked"},
 	} {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/frames"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // Format is the version of the format this package writes, and the only one
@@ -33,7 +34,7 @@ var ErrNotStorable = errors.New("cannot be stored")
 
 // ErrChanged is wrapped by errors of [Codec.Write] about a tree that has changed, and may
 // be a mixture of two results.
-var ErrChanged = errors.New("changed while it was stored")
+var ErrChanged = diagnostic.With(diagnostic.ResultChanged, errors.New("changed while it was stored"))
 
 // ErrRefused is wrapped by errors of [Codec.Extract] about an archive that is damaged or
 // hostile, or has another format.
@@ -58,12 +59,21 @@ type metadata struct {
 // [Limits.Outputs] do not allow.
 var ErrLinks = errors.New("archive has a link that Nx rejects")
 
+// refused is about an archive that this package does not make, unless it is damaged.
 func refused(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrRefused}, args...)...)
+	return refusedAs(diagnostic.EntryDangerous, format, args...)
+}
+
+func refusedAs(code diagnostic.Code, format string, args ...any) error {
+	return diagnostic.With(code, fmt.Errorf("%w: "+format, append([]any{ErrRefused}, args...)...))
 }
 
 func notStorable(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrNotStorable}, args...)...)
+	return notStorableAs(diagnostic.ResultNotStorable, format, args...)
+}
+
+func notStorableAs(code diagnostic.Code, format string, args ...any) error {
+	return diagnostic.With(code, fmt.Errorf("%w: "+format, append([]any{ErrNotStorable}, args...)...))
 }
 
 // checkLink returns what is wrong with a link, called name below outputs/, whose target

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/tree"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
@@ -70,7 +71,7 @@ func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits)
 		err = u.finish()
 	}
 	if _, ok := errors.AsType[*tree.TimeError](err); ok {
-		err = refused("%w", err)
+		err = refusedAs(diagnostic.EntryDamaged, "%w", err)
 	}
 	if diskspace.IsFull(err) {
 		err = fmt.Errorf("%w: %w", diskspace.ErrTooLittle, err)
@@ -115,7 +116,7 @@ func (u *unpacker) read(r io.Reader) error {
 		// The end of plain is also the end of source.
 		var n int64
 		if n, err = io.CopyN(io.Discard, plain, 1); n > 0 {
-			err = refused("data after the end of the tar")
+			err = refusedAs(diagnostic.EntryDamaged, "data after the end of the tar")
 		} else if errors.Is(err, io.EOF) {
 			err = nil
 		}
@@ -154,7 +155,7 @@ func (s *source) classify(err error) error {
 	if _, ok := errors.AsType[*os.LinkError](err); ok {
 		return err
 	}
-	return refused("%v", err)
+	return refusedAs(diagnostic.EntryDamaged, "%v", err)
 }
 
 func (u *unpacker) entries(tr *tarReader) error {
@@ -187,7 +188,7 @@ func (u *unpacker) entries(tr *tarReader) error {
 func expect(tr *tarReader, name string) (size int64, err error) {
 	header, err := tr.next()
 	if errors.Is(err, io.EOF) {
-		return 0, refused("it ends before %s", name)
+		return 0, refusedAs(diagnostic.EntryDamaged, "it ends before %s", name)
 	}
 	if err != nil {
 		return 0, err
@@ -215,7 +216,7 @@ func (u *unpacker) metadata(tr *tarReader) error {
 		return refused("%s: %v", metadataName, err)
 	}
 	if m.Format != Format {
-		return refused("its format is %d, this version reads %d", m.Format, Format)
+		return refusedAs(diagnostic.EntryOfOtherVersion, "its format is %d, this version reads %d", m.Format, Format)
 	}
 	u.contents.Task = m.Task
 	return nil
@@ -286,7 +287,7 @@ func (u *unpacker) addName(h *header) (string, error) {
 		name = strings.TrimSuffix(name, "/")
 	}
 	if fs.ValidPath(name) && !filepath.IsLocal(filepath.FromSlash(name)) {
-		return "", refused("this platform cannot hold the name %q", h.name)
+		return "", refusedAs(diagnostic.NameNotSupported, "this platform cannot hold the name %q", h.name)
 	}
 	if !fs.ValidPath(name) {
 		return "", refused("%q is not a name inside the outputs", h.name)

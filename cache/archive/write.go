@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/frames"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -41,7 +42,7 @@ func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, di
 // checkExpansion returns an error for a result that readers would reject as a bomb.
 func checkExpansion(limits Limits, packed, plain int64) error {
 	if plain > limits.Bytes {
-		return notStorable("its %s shrink to %s, which readers reject as a bomb; exclude the task with azure.exclude in nx.json", printable.Size(plain), printable.Size(packed))
+		return notStorableAs(diagnostic.ResultTooLarge, "its %s shrink to %s, which readers reject as a bomb; exclude the task with azure.exclude in nx.json", printable.Size(plain), printable.Size(packed))
 	}
 	return nil
 }
@@ -81,7 +82,7 @@ func (p *packer) pack(task Task, terminal io.Reader, size int64) error {
 // entry writes the header of an entry below outputs/.
 func (p *packer) entry(header *tar.Header) error {
 	if problem := p.left.entry(len(header.Name) + len(header.Linkname)); problem != "" {
-		return notStorable("%s", problem)
+		return notStorableAs(diagnostic.ResultTooLarge, "%s", problem)
 	}
 	return p.header(header)
 }
@@ -90,7 +91,7 @@ func (p *packer) entry(header *tar.Header) error {
 // tar.Writer would copy it.
 func (p *packer) header(header *tar.Header) error {
 	if problem := p.left.content(header.Size); problem != "" {
-		return notStorable("%s", problem)
+		return notStorableAs(diagnostic.ResultTooLarge, "%s", problem)
 	}
 	// More bytes than the other records of an extended header need.
 	const others = 256

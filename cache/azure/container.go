@@ -28,6 +28,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // MaxBlob is the largest body of one Put Blob, in bytes
@@ -112,7 +113,7 @@ func (c *Container) Sibling(name string) (*Container, error) {
 func (c *Container) useConnectionString(secret endpoint.Secret, sdk *blockblob.ClientOptions) error {
 	parsed, err := endpoint.ParseConnectionString(secret)
 	if err != nil {
-		return fmt.Errorf("the connection string in %s is invalid: %w", c.explain.Variable, err)
+		return diagnostic.With(diagnostic.ConnectionInvalid, fmt.Errorf("the connection string in %s is invalid: %w", c.explain.Variable, err))
 	}
 	c.explain.URL = parsed.Endpoint + "/" + c.explain.Name
 	if parsed.SAS != "" {
@@ -121,7 +122,7 @@ func (c *Container) useConnectionString(secret endpoint.Secret, sdk *blockblob.C
 	c.explain.Scrub = endpoint.NewScrubber(parsed.Key)
 	key, err := blob.NewSharedKeyCredential(parsed.Account, parsed.Key.Reveal())
 	if err != nil {
-		return fmt.Errorf("the connection string in %s is invalid: %s", c.explain.Variable, c.explain.Scrub(err.Error()))
+		return diagnostic.With(diagnostic.ConnectionInvalid, fmt.Errorf("the connection string in %s is invalid: %s", c.explain.Variable, c.explain.Scrub(err.Error())))
 	}
 	_, err = initPool(&c.clients.own, func() (*blockblob.Client, error) {
 		return blockblob.NewClientWithSharedKeyCredential(c.explain.URL+"/"+placeholderName, key, sdk)
@@ -132,7 +133,7 @@ func (c *Container) useConnectionString(secret endpoint.Secret, sdk *blockblob.C
 func (c *Container) useSAS(secret endpoint.Secret, sdk *blockblob.ClientOptions) error {
 	parsed, err := endpoint.ParseSASURL(secret)
 	if err != nil {
-		return fmt.Errorf("the SAS URL is invalid: %w", err)
+		return diagnostic.With(diagnostic.ConnectionInvalid, fmt.Errorf("the SAS URL is invalid: %w", err))
 	}
 	c.explain.URL = parsed.Endpoint + "/" + c.explain.Name
 	return c.sendSAS(parsed.Token, sdk)

@@ -151,7 +151,7 @@ func TestCertificateAuthorities(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e, warnings := transport.ReadEnvironment(test.v.get)
-			if (test.warning == "") != (len(warnings) == 0) || len(warnings) > 1 || test.warning != "" && !strings.Contains(warnings[0], test.warning) {
+			if (test.warning == "") != (len(warnings) == 0) || len(warnings) > 1 || test.warning != "" && !strings.Contains(warnings[0].Text, test.warning) {
 				t.Errorf("got the warnings %q, want %q", warnings, test.warning)
 			}
 			if got := len(e.CAs) == 1 && e.CAs[0].Certificates() == 1; got != test.trusted {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -57,7 +58,7 @@ func proxyDoubt(response *http.Response, ranged bool) error {
 	if by := header.Get("Via"); by != "" {
 		why += ", Via: " + printable.Short(by, transport.MaxShown)
 	}
-	return fmt.Errorf("a proxy or gateway modified the response (%s)", why)
+	return diagnostic.With(diagnostic.NotAzure, fmt.Errorf("a proxy or gateway modified the response (%s)", why))
 }
 
 // withDoubt adds how a response was modified to its error.

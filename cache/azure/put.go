@@ -12,6 +12,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // Put implements [cache.Blobs] with one Put Blob of known length. An identity that may
@@ -48,7 +49,7 @@ func (c *Container) write(ctx context.Context, operation, name string, condition
 		return fmt.Errorf("%s %s: %w", operation, name, err)
 	}
 	if size > MaxBlob {
-		return fmt.Errorf("%s %s: %d bytes exceed the %d that Azure accepts in one request", operation, name, size, int64(MaxBlob))
+		return diagnostic.With(diagnostic.ResultTooLarge, fmt.Errorf("%s %s: %d bytes exceed the %d that Azure accepts in one request", operation, name, size, int64(MaxBlob)))
 	}
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, err)

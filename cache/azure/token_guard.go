@@ -7,6 +7,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // tokenGuard is the last policy before a request is sent. Even if the SDK or this package
@@ -23,7 +24,7 @@ func (g tokenGuard) Do(request *policy.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if to := request.Raw().URL; to.Scheme+"://"+to.Host != g.origin {
-		return nil, transport.Permanent(nil, "a request with a token was about to go to another host than its endpoint and was not sent: this is a bug, please report it")
+		return nil, transport.Permanent(diagnostic.Bug, nil, "a request with a token was about to go to another host than its endpoint and was not sent: this is a bug, please report it")
 	}
 	return request.Next()
 }

@@ -111,8 +111,6 @@ const (
 	CIContradicts Code = "NXAC061"
 	// BranchNotTrusted: the branch or tag is not trusted, and may not be written as others.
 	BranchNotTrusted Code = "NXAC062"
-	// EventNotTrusted: the event may run the code of a pull request, or the job publishes.
-	EventNotTrusted Code = "NXAC063"
 	// RepositoryNotTrusted: the repository is a fork, or not a trusted one.
 	RepositoryNotTrusted Code = "NXAC064"
 	// FileIgnored: a .env file sets a variable that only the environment may set.
@@ -177,4 +175,10 @@ const (
 const (
 	// Cancelled: the run ended before the result was stored.
 	Cancelled Code = "NXAC101"
+)
+
+// Notes, which are not problems.
+const (
+	// ReadOnly: the run may only read.
+	ReadOnly Code = "NXAC111"
 )

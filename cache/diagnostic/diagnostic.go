@@ -8,15 +8,20 @@ package diagnostic
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
+	"strings"
 )
 
 // Code is such as "NXAC012". Its first two digits are the chapter of the page. codes.go has
 // those that Go code uses, and npm/nx-azure-cache/lib/diagnostics.js those of JavaScript.
 type Code string
 
-// page is the table of codes.
-const page = "https://github.com/nx-azure-cache/nx-azure-cache/blob/main/docs/troubleshooting.md"
+// Docs is the address of the pages, which users do not have: no package contains them.
+const Docs = "https://github.com/nx-azure-cache/nx-azure-cache/blob/main/docs/"
+
+// Page returns the address of a page, such as "configuration.md", or of its section.
+func Page(name string) string { return Docs + name }
 
 var valid = regexp.MustCompile(`^NXAC[0-9]{3}$`)
 
@@ -25,7 +30,7 @@ func URL(code Code) string {
 	if !valid.MatchString(string(code)) {
 		return ""
 	}
-	return page + "#nxac" + string(code[len("NXAC"):])
+	return Page("troubleshooting.md#") + strings.ToLower(string(code))
 }
 
 // Line returns a line with its code and the address of its section. Without a code, that is
@@ -38,13 +43,21 @@ func Line(code Code, text string) string {
 	return text + " (" + string(code) + ": " + url + ")"
 }
 
-// coded is an error with a code. Its text does not contain the code.
+// Coded is an error that knows its code, or "". Its text does not contain the code.
+type Coded interface {
+	error
+	Diagnostic() Code
+}
+
+// coded adds a code to an error.
 type coded struct {
 	error
 	code Code
 }
 
 func (c *coded) Unwrap() error { return c.error }
+
+func (c *coded) Diagnostic() Code { return c.code }
 
 // With attaches a code to err, unless err has one already. It returns nil if err is nil.
 func With(code Code, err error) error {
@@ -56,14 +69,28 @@ func With(code Code, err error) error {
 
 // CodeOf returns the code of err, or the first one of several errors that it wraps.
 func CodeOf(err error) (Code, bool) {
-	if c, ok := errors.AsType[*coded](err); ok {
-		return c.code, true
+	c, ok := errors.AsType[Coded](err)
+	if !ok {
+		return "", false
 	}
-	return "", false
+	return c.Diagnostic(), c.Diagnostic() != ""
 }
 
-// Message is a line for people that is not an error, with its code.
+// Message is a line for people, or its part, with its code.
 type Message struct {
 	Code Code
 	Text string
+}
+
+// Messagef returns a formatted message.
+func Messagef(code Code, format string, args ...any) Message {
+	return Message{code, fmt.Sprintf(format, args...)}
+}
+
+// Strings returns the messages without their codes.
+func Strings(messages []Message) (all []string) {
+	for _, m := range messages {
+		all = append(all, m.Text)
+	}
+	return all
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
@@ -73,7 +74,7 @@ func (d *Dir) Open(name string) (*Dir, error) {
 	}
 	if !os.SameFile(found, opened.Info) {
 		opened.Close()
-		return nil, fileerror.Refuse("%s was replaced while it was being opened (by another user of this machine?): set cacheDirectory in nx.json to a directory of your own", d.Join(name))
+		return nil, fileerror.Refuse(diagnostic.FolderOccupied, "%s was replaced while it was being opened (by another user of this machine?): set cacheDirectory in nx.json to a directory of your own", d.Join(name))
 	}
 	return opened, nil
 }
@@ -101,7 +102,7 @@ func (d *Dir) makePrivate(path string) error {
 	}
 	// A mount without modes reports success; its mount options decide who has access.
 	if err := d.Handle.Chmod(0o700); err != nil {
-		return fileerror.Refuse("other users have access to %s, and its mode cannot be changed (%w): delete it, or set cacheDirectory in nx.json to a directory of your own", path, err)
+		return fileerror.Refuse(diagnostic.FolderOccupied, "other users have access to %s, and its mode cannot be changed (%w): delete it, or set cacheDirectory in nx.json to a directory of your own", path, err)
 	}
 	return nil
 }
@@ -166,7 +167,7 @@ func CheckOwner(path string, info fs.FileInfo) error {
 
 // Foreign is the refusal for a file that belongs to another user.
 func Foreign(path string, info fs.FileInfo) error {
-	return fileerror.Refuse("%s belongs to user %d (did another user of this machine create it first?): delete it, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info))
+	return fileerror.Refuse(diagnostic.FolderOccupied, "%s belongs to user %d (did another user of this machine create it first?): delete it, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info))
 }
 
 // Explain is [ExplainPermission] for an attempt to make an entry in the directory.
@@ -178,7 +179,7 @@ func ExplainPermission(err error, path string, info fs.FileInfo) error {
 	if !HasOwners || !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	return fileerror.Refuse("this user cannot write to %s, which belongs to user %d and has mode %03o (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info), info.Mode().Perm())
+	return fileerror.Refuse(diagnostic.FolderOccupied, "this user cannot write to %s, which belongs to user %d and has mode %03o (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info), info.Mode().Perm())
 }
 
 // WrongType is the refusal for a file that is not of the wanted type.
@@ -187,5 +188,5 @@ func WrongType(path, want string, info fs.FileInfo) error {
 	if info.Mode()&fs.ModeSymlink != 0 {
 		kind = "a symbolic link"
 	}
-	return fileerror.Refuse("%s is %s; the remote cache follows no links and replaces no files there (is it committed to the repository?): delete it", path, kind)
+	return fileerror.Refuse(diagnostic.FolderOccupied, "%s is %s; the remote cache follows no links and replaces no files there (is it committed to the repository?): delete it", path, kind)
 }

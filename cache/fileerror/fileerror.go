@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
@@ -15,8 +16,9 @@ import (
 // Error is an error of this machine's file system. The code that uses files makes it,
 // because errors of the network hold the same error numbers (EMFILE, EACCES, EPIPE).
 type Error struct {
-	Err error
-	fix string // "" if Err contains it
+	Err  error
+	fix  string // "" if Err contains it
+	code diagnostic.Code
 	// isRefusal is set if the error turns the cache off for a cache directory.
 	isRefusal bool
 }
@@ -29,6 +31,9 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Diagnostic implements [diagnostic.Coded].
+func (e *Error) Diagnostic() diagnostic.Code { return e.code }
 
 // NonRetriable tells azcore's retry policy not to retry: the body of a request could not be
 // read.
@@ -61,20 +66,23 @@ func Of(directory string, err error) error {
 	if err == nil || Is(err) {
 		return err
 	}
-	return &Error{Err: err, fix: fixOf(directory, err)}
+	fix := fixOf(directory, err)
+	return &Error{Err: err, fix: fix.Text, code: fix.Code}
 }
 
 // New returns an [Error] with the given fix.
-func New(err error, fix string) *Error { return &Error{Err: err, fix: fix} }
+func New(err error, fix diagnostic.Message) *Error {
+	return &Error{Err: err, fix: fix.Text, code: fix.Code}
+}
 
 // Refuse returns an error that turns the cache off for a cache directory until the user acts.
-func Refuse(format string, args ...any) error {
+func Refuse(code diagnostic.Code, format string, args ...any) error {
 	for i, arg := range args {
 		if path, ok := arg.(string); ok {
 			args[i] = shorten(path, maxPath)
 		}
 	}
-	return &Error{Err: fmt.Errorf(format, args...), isRefusal: true}
+	return &Error{Err: fmt.Errorf(format, args...), code: code, isRefusal: true}
 }
 
 // IsRefusal reports whether [Refuse] has made an error.
@@ -89,31 +97,31 @@ func IsTooMany(err error) bool { return descriptors.Missing(err) != nil }
 
 // NewTooMany returns an [Error] for a connection that failed because too many files are
 // open.
-func NewTooMany(err error) *Error { return &Error{Err: err, fix: tooManyFix} }
+func NewTooMany(err error) *Error { return New(err, tooManyFix) }
 
-const tooManyFix = "this process or machine has too many files open: raise the limit (`ulimit -n 4096` in the shell that starts Nx), or run fewer tasks at once (--parallel)"
+var tooManyFix = diagnostic.Messagef(diagnostic.TooManyFiles, "this process or machine has too many files open: raise the limit (`ulimit -n 4096` in the shell that starts Nx), or run fewer tasks at once (--parallel)")
 
 // fixOf returns the fix of an error of the file system. npm/nx-azure-cache/lib/file-error.js
 // says the same; the tests of both read testdata/file-errors.json.
-func fixOf(directory string, err error) string {
+func fixOf(directory string, err error) diagnostic.Message {
 	directory = shorten(directory, maxPath)
 	switch {
 	case errors.Is(err, diskspace.ErrTooLittle), diskspace.IsFull(err):
-		return fmt.Sprintf("free space on the file system of %s, or set NX_CACHE_DIRECTORY to a directory on another", directory)
+		return diagnostic.Messagef(diagnostic.DiskFull, "free space on the file system of %s, or set NX_CACHE_DIRECTORY to a directory on another", directory)
 	case isOneOf(err, errnos.readOnly):
-		return fmt.Sprintf("the file system of %s is read-only: mount it writable, or set NX_CACHE_DIRECTORY to a directory on another", directory)
+		return diagnostic.Messagef(diagnostic.FileSystemFailed, "the file system of %s is read-only: mount it writable, or set NX_CACHE_DIRECTORY to a directory on another", directory)
 	case isOneOf(err, errnos.denied):
-		return fmt.Sprintf("another user (sudo, a container) may own %s or a file in it: make the user of this run the owner (chown -R), or set NX_CACHE_DIRECTORY to a directory of your own", directory)
+		return diagnostic.Messagef(diagnostic.DirectoryDenied, "another user (sudo, a container) may own %s or a file in it: make the user of this run the owner (chown -R), or set NX_CACHE_DIRECTORY to a directory of your own", directory)
 	case isOneOf(err, errnos.tooMany):
 		return tooManyFix
 	case isOneOf(err, errnos.crossDevice):
-		return fmt.Sprintf("%s spans several file systems (a mount, or a layer of a container image): set NX_CACHE_DIRECTORY to a directory on a single one", directory)
+		return diagnostic.Messagef(diagnostic.FileSystemFailed, "%s spans several file systems (a mount, or a layer of a container image): set NX_CACHE_DIRECTORY to a directory on a single one", directory)
 	case isOneOf(err, errnos.gone):
-		return fmt.Sprintf("another process has removed files in %s (`nx reset`, a cleaner of temporary files): run Nx again, and stop that process if this recurs", directory)
+		return diagnostic.Messagef(diagnostic.FileSystemFailed, "another process has removed files in %s (`nx reset`, a cleaner of temporary files): run Nx again, and stop that process if this recurs", directory)
 	case isOneOf(err, errnos.broken):
-		return fmt.Sprintf("the disk or network drive of %s reports errors: check the system log (`dmesg`), or set NX_CACHE_DIRECTORY to a directory on another", directory)
+		return diagnostic.Messagef(diagnostic.FileSystemFailed, "the disk or network drive of %s reports errors: check the system log (`dmesg`), or set NX_CACHE_DIRECTORY to a directory on another", directory)
 	default:
-		return fmt.Sprintf("check the file system of %s, or set NX_CACHE_DIRECTORY to a directory on another", directory)
+		return diagnostic.Messagef(diagnostic.FileSystemFailed, "check the file system of %s, or set NX_CACHE_DIRECTORY to a directory on another", directory)
 	}
 }
 

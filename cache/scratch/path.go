@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
@@ -73,5 +74,5 @@ func (p Path) TakeOver(path string) error {
 
 // mismatch is the error of a client that violates the protocol of package rpc.
 func mismatch(format string, args ...any) error {
-	return fileerror.New(fmt.Errorf(format, args...), "reinstall nx-azure-cache, so that the package and the binary have the same version")
+	return fileerror.New(fmt.Errorf(format, args...), diagnostic.Messagef(diagnostic.VersionsDiffer, "reinstall nx-azure-cache, so that the package and the binary have the same version"))
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
@@ -19,7 +20,7 @@ func (r Rule) check(path string, opened fs.FileInfo) error {
 	if reason == "" || r.AllowInsecure {
 		return nil
 	}
-	return fileerror.Refuse("the cache directory %s is not safe: %s; set cacheDirectory in nx.json (or NX_CACHE_DIRECTORY) to a directory of your own, or NX_ALLOW_INSECURE_DIRECTORIES=true to use it anyway", path, reason)
+	return fileerror.Refuse(diagnostic.DirectoryUnsafe, "the cache directory %s is not safe: %s; set cacheDirectory in nx.json (or NX_CACHE_DIRECTORY) to a directory of your own, or NX_ALLOW_INSECURE_DIRECTORIES=true to use it anyway", path, reason)
 }
 
 // reasonAgainst follows ensureTrustedConfiguredDir in Nx 24's

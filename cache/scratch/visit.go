@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
@@ -38,7 +39,7 @@ func Visit(path string) (*Visitor, error) {
 	v := &Visitor{ProcessID: processOf(session), session: session, parent: parent}
 	v.folder, err = parent.OpenPrivate(session)
 	if err == nil && v.ProcessID == 0 {
-		err = fileerror.Refuse("%s is not the folder of a cache process", path)
+		err = fileerror.Refuse(diagnostic.VersionsDiffer, "%s is not the folder of a cache process", path)
 	}
 	if err != nil {
 		v.Close()

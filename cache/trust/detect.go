@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -44,7 +45,7 @@ func Detect(ci bool, branches Branches, getenv func(string) string) Run {
 	run := b.run(branches)
 	if run.Scope == Untrusted && b.contradiction == "" {
 		run.Reason = "an unknown CI, without a full ref in " + RefVariable
-		run.Fix = "this CI is unknown; set " + RefVariable + " to the full ref of the run, such as refs/heads/main or refs/pull/12"
+		run.Code, run.Fix = diagnostic.CIUnknown, "this CI is unknown; set "+RefVariable+" to the full ref of the run, such as refs/heads/main or refs/pull/12"
 	}
 	return run
 }
@@ -56,7 +57,7 @@ func combine(runs []Run) Run {
 	for _, other := range runs[1:] {
 		if other.Scope != run.Scope {
 			run.Scope, run.Reason = Untrusted, run.Reason+"; but "+other.Reason
-			run.Fix = "the environment has the variables of two CIs (" + run.Reason + "); unset those of the wrong one"
+			run.Code, run.Fix = diagnostic.CIContradicts, "the environment has the variables of two CIs ("+run.Reason+"); unset those of the wrong one"
 			return run
 		}
 	}
@@ -145,7 +146,7 @@ func (b build) run(branches Branches) Run {
 	switch kind, name, _ := b.refKind(); {
 	case b.contradiction != "":
 		run.Reason = "variables contradict each other: " + b.contradiction
-		run.Fix = "the CI's variables contradict each other (" + b.contradiction + "); " + b.fix
+		run.Code, run.Fix = diagnostic.CIContradicts, "the CI's variables contradict each other ("+b.contradiction+"); "+b.fix
 	case kind == KindPullRequest:
 		run.Scope = PullRequest(name)
 		run.Reason = cmp.Or(b.event, "pull request") + " " + name
@@ -177,6 +178,7 @@ func (b build) decideRepository(run *Run, branches Branches) {
 		name = "pull/" + b.pull
 	}
 	run.Scope, run.Reason, run.Fix = ReadOnly(name), run.Reason+", "+reason, fix
+	run.Code = diagnostic.RepositoryNotTrusted
 }
 
 // decideBranch decides about the run of a branch. Its name is not enough: everyone with push
@@ -194,13 +196,13 @@ func (b build) decideBranch(run *Run, branches Branches) {
 	case isListed:
 		// It may be deployed, and anyone could have written the scope of its name before.
 		run.Scope, run.Reason = ReadOnly(b.branch), ", which is not protected"
-		run.Fix = "the trusted branch " + b.branch + " is not protected; protect it"
+		run.Code, run.Fix = diagnostic.BranchNotTrusted, "the trusted branch "+b.branch+" is not protected; protect it"
 	case b.isMergeQueue:
 		// A branch name cannot contain a colon, so no branch of a user has this scope.
 		run.Scope = Branch("queue:" + b.branch)
 	case isProtectedBranch:
 		run.Scope, run.Reason = ReadOnly(b.branch), ", which is not a trusted branch"
-		run.Fix = "the branch " + b.branch + " is protected or the default branch, but not trusted; " +
+		run.Code, run.Fix = diagnostic.BranchNotTrusted, "the branch "+b.branch+" is protected or the default branch, but not trusted; "+
 			"if only reviewed code reaches it, add it to azure.trust.branches in nx.json"
 	case b.deploys != "":
 		run.Scope, run.Reason = ReadOnly(b.branch), ", which may publish: "+b.deploys

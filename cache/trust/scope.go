@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // Scope identifies the writers of an entry. It is a segment of the blob's name:
@@ -121,6 +123,7 @@ type Run struct {
 	// Fix says what keeps the run from writing or reading more, and how to fix it; "" if
 	// nothing does.
 	Fix        string
+	Code       diagnostic.Code // of the fix
 	Provenance Provenance
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
@@ -35,13 +36,13 @@ func TestRunOfTwoScopes(t *testing.T) {
 		if session.Cache == nil || session.Mode != cache.ReadOnly || session.Scope != "untrusted" || !strings.Contains(session.ScopeReason, "GITHUB_ACTIONS of .env") {
 			t.Errorf("%s: got %+v", mode, session)
 		}
-		if len(textsOf(session)) != 1 || !strings.HasPrefix(textsOf(session)[0], want) {
-			t.Errorf("%s: got %q, want %q", mode, textsOf(session), want)
+		if len(stringsOf(session)) != 1 || !strings.HasPrefix(stringsOf(session)[0], want) {
+			t.Errorf("%s: got %q, want %q", mode, stringsOf(session), want)
 		}
 	}
 	session := openWith(t, `{"container": "artifacts", "accountName": "nxcache", "trust": {"isolation": "none"}}`, testenv.Env{}, false, wireClaims(testenv.Attacks["CI=true and a ref"]))
-	if session.Scope != "shared" || len(textsOf(session)) != 2 || !strings.HasPrefix(textsOf(session)[1], trust.RefVariable+" of .env is ignored") {
-		t.Errorf("without scopes: got %s, %q", session.Scope, textsOf(session))
+	if session.Scope != "shared" || len(stringsOf(session)) != 2 || !strings.HasPrefix(stringsOf(session)[1], trust.RefVariable+" of .env is ignored") {
+		t.Errorf("without scopes: got %s, %q", session.Scope, stringsOf(session))
 	}
 }
 
@@ -117,7 +118,7 @@ func FuzzDotenv(f *testing.F) {
 		if got.Scope == string(trust.Untrusted) && got.Mode != cache.ReadOnly {
 			t.Errorf("%s with %q writes as %s", run.Name, text, got.Scope)
 		}
-		for _, line := range textsOf(got) {
+		for _, line := range stringsOf(got) {
 			testenv.CheckLine(t, line)
 		}
 	})
@@ -134,12 +135,13 @@ func documentWith(t *testing.T, list []rpc.Claim) string {
 }
 
 func TestClaimsInCommands(t *testing.T) {
-	const ignored = "nx-azure-cache: NX_AZURE_CACHE_SAS_URL of .env is ignored: a checkout could set it. Set it in the environment of the CI job instead\n"
+	const said = "nx-azure-cache: NX_AZURE_CACHE_SAS_URL of .env is ignored: a checkout could set it. Set it in the environment of the CI job instead"
+	ignored := diagnostic.Line(diagnostic.FileIgnored, said) + "\n"
 	sas := rpc.Claim{Name: config.SASVariable, Value: "https://evil.example/?sig=hunter2", File: ".env"}
 	connection := rpc.Claim{Name: config.ConnectionVariable, Value: testenv.ConnectionString, File: ".env"}
 	where, stderr, err := readWith(t, testenv.Env{config.WorkspaceVariable: documentWith(t, []rpc.Claim{sas, connection})})
-	const used = "nx-azure-cache: AZURE_STORAGE_CONNECTION_STRING of .env decides the account and the sign-in of the remote cache, not azure.accountName in nx.json. " +
-		"If it is your application's, set azure.credential in nx.json to the sign-in of the cache. If it is the cache's, call it NX_AZURE_CACHE_CONNECTION_STRING\n"
+	used := diagnostic.Line(diagnostic.ConnectionFromFile, "nx-azure-cache: AZURE_STORAGE_CONNECTION_STRING of .env decides the account and the sign-in of the remote cache, not azure.accountName in nx.json. "+
+		"If it is your application's, set azure.credential in nx.json to the sign-in of the cache. If it is the cache's, call it NX_AZURE_CACHE_CONNECTION_STRING") + "\n"
 	if err != nil || stderr != used+ignored || where.Settings.SASURL != "" || where.Settings.ConnectionString != testenv.ConnectionString {
 		t.Errorf("got %+v, %q, %v, want the connection string and the line", where.Settings, stderr, err)
 	}

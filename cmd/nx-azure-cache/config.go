@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
@@ -50,7 +51,8 @@ problem is an error.
     seen          the value, quoted, or its type or length if it may be a secret; or ""
     allowed       what is allowed; or ""
     fix           how to fix it; or ""
-    message       the whole sentence, safe to show on a terminal`
+    message       the whole sentence, safe to show on a terminal
+    diagnostic    its code, which "nx-azure-cache help CODE" explains`
 
 // configCheckFlags are the flags of config check.
 type configCheckFlags struct{ json, stdin bool }
@@ -114,7 +116,7 @@ func readBlock(in io.Reader) (json.RawMessage, error) {
 func printChecked(out io.Writer, checked config.Checked) error {
 	var lines terminal.Lines
 	for _, p := range checked.Problems {
-		lines.Printf("%-7s  %s", p.Level, p.Message)
+		lines.Printf("%-7s  %s", p.Level, diagnostic.Line(p.Diagnostic, p.Message))
 	}
 	if checked.Valid {
 		lines.Printf("The configuration is valid.")

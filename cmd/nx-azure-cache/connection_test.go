@@ -66,7 +66,7 @@ func TestUsedConnectionString(t *testing.T) {
 			if session.Location != "https://"+want+".blob.core.windows.net/artifacts" {
 				t.Errorf("got %s, want the account %s", session.Location, want)
 			}
-			if got := strings.Join(textsOf(session), "|"); !strings.HasPrefix(got, test.line) && !strings.Contains(got, test.line) || test.line == "" && got != "" || strings.Contains(got, "|") {
+			if got := strings.Join(stringsOf(session), "|"); !strings.HasPrefix(got, test.line) && !strings.Contains(got, test.line) || test.line == "" && got != "" || strings.Contains(got, "|") {
 				t.Errorf("got the warnings %q, want %q", got, test.line)
 			}
 			claims := config.NewClaims(fromWire(test.claims))

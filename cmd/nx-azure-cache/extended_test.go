@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
@@ -56,7 +57,7 @@ func TestExtended(t *testing.T) {
 			environment := testenv.With(test.run, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")})
 			params := rpc.InitializeParams{Config: testenv.TrustConfig(test.block), CI: true, DefaultBase: test.defaultBase, Extended: test.extended, WorkspaceRoot: t.TempDir()}
 			session := openSession(params, environment.Get, testenv.During)
-			checkWarnings(t, textsOf(session), test.warnings)
+			checkWarnings(t, stringsOf(session), test.warnings)
 			if session.Scope != test.scope {
 				t.Errorf("got the scope %q (%s), want %s", session.Scope, session.ScopeReason, test.scope)
 			}
@@ -81,7 +82,7 @@ func checkCommand(t *testing.T, document config.Document, environment testenv.En
 	if string(where.Policy.Scope) != scope {
 		t.Errorf("got the scope %s, want %s", where.Policy.Scope, scope)
 	}
-	checkWarnings(t, append(where.Warnings, where.Policy.Warnings...), warnings)
+	checkWarnings(t, diagnostic.Strings(append(where.Warnings, where.Policy.Warnings...)), warnings)
 }
 
 func checkWarnings(t *testing.T, got, want []string) {

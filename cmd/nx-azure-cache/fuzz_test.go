@@ -27,7 +27,7 @@ func FuzzSession(f *testing.F) {
 		environment := testenv.Env{config.ConnectionVariable: connection, config.ModeVariable: mode, license.Variable: token, trust.RefVariable: "refs/heads/x"}
 		got, _, err := config.ReadSettings(json.RawMessage(block), ci, environment.Get)
 		session := openSession(rpc.InitializeParams{Config: json.RawMessage(block), CI: ci, WorkspaceRoot: root}, environment.Get, testenv.During)
-		for _, line := range slices.Concat(textsOf(session), []string{session.Reason, session.Location}) {
+		for _, line := range slices.Concat(stringsOf(session), []string{session.Reason, session.Location}) {
 			testenv.CheckLine(t, line)
 			testenv.CheckSecrets(t, line, block, connection, mode)
 		}

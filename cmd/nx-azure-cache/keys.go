@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
@@ -53,9 +54,9 @@ func newKeysGenerate(std stdio) *cobra.Command {
 public key  %s
 
 1. Save the private key as a secret that only jobs of trusted branches can read, in
-   the variable %s (see docs/security/setup.md).
+   the variable %s (%[4]s).
 2. Add the public key to nx.json: "azure": { "trust": { "publicKeys": ["%[2]s"] } }
-`, key.Public().ID(), key.Public(), trust.SigningKeyVariable)
+`, key.Public().ID(), key.Public(), trust.SigningKeyVariable, diagnostic.Page("security/setup.md#signatures"))
 			return err
 		},
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/rs/zerolog/diode"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
@@ -22,8 +22,8 @@ const (
 
 // newLogger returns the logger and a function that closes it. An invalid setting is only a
 // warning, because a log must not disable the cache.
-func newLogger(std stdio) (zerolog.Logger, func() error, []string) {
-	var warnings []string
+func newLogger(std stdio) (zerolog.Logger, func() error, []diagnostic.Message) {
+	var warnings []diagnostic.Message
 	level := zerolog.WarnLevel
 	switch text := strings.TrimSpace(std.getenv(logVariable)); strings.ToLower(text) {
 	case "", "warn":
@@ -32,11 +32,11 @@ func newLogger(std stdio) (zerolog.Logger, func() error, []string) {
 	case "info":
 		level = zerolog.InfoLevel
 	default:
-		warnings = append(warnings, fmt.Sprintf("%s is %s; allowed are debug, info and warn", logVariable, config.Shown(text)))
+		warnings = append(warnings, diagnostic.Messagef(diagnostic.SettingInvalid, "%s is %s; allowed are debug, info and warn", logVariable, config.Shown(text)))
 	}
 	out, closeLog, err := openLog(std)
 	if err != nil {
-		warnings = append(warnings, fmt.Sprintf("%s: %v; logging to stderr", logFileVariable, err))
+		warnings = append(warnings, diagnostic.Messagef(diagnostic.SettingInvalid, "%s: %v; logging to stderr", logFileVariable, err))
 	}
 	return zerolog.New(out).Level(level).With().Timestamp().Int("pid", os.Getpid()).Logger(), closeLog, warnings
 }

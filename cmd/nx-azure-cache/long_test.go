@@ -44,7 +44,7 @@ func TestLongSettings(t *testing.T) {
 		if session.Cache != nil {
 			defer session.Cache.Close(t.Context())
 		}
-		for _, line := range append(textsOf(session), session.Reason, session.ScopeReason) {
+		for _, line := range append(stringsOf(session), session.Reason, session.ScopeReason) {
 			if len(line) > enough {
 				t.Errorf("%s: got a line of %d bytes: %.300s", what, len(line), line)
 			}

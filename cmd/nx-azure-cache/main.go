@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
@@ -50,7 +51,8 @@ func exitCodeOf(err error, stderr io.Writer) exitCode {
 	if code, ok := errors.AsType[exitCode](err); ok || err == nil {
 		return code
 	}
-	_ = terminal.Printf(stderr, "nx-azure-cache: %v", err)
+	code, _ := diagnostic.CodeOf(err)
+	_ = terminal.Printf(stderr, "nx-azure-cache: %s", diagnostic.Line(code, err.Error()))
 	if wrong, ok := errors.AsType[*usage.Error](err); ok {
 		_ = terminal.Printf(stderr, "%s", wrong.Line())
 		return usage.ExitCode
@@ -78,6 +80,8 @@ Nx starts this program once the npm package is installed
 (nx add @nx/powerpack-azure-cache@npm:nx-azure-cache) and nx.json has an
 "azure" block. You can run the commands below by hand.
 
+A line of a run ends with a code. "nx-azure-cache help NXAC012" explains it.
+
 ` + usage.Help + `
 doctor --help lists its own.`,
 		Version:       version,
@@ -87,6 +91,7 @@ doctor --help lists its own.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.AddCommand(newServe(raw), newDrain(std), newDoctor(std), newLs(std), newInspect(std), newEvict(std), newConfig(std), newKeys(std), newLicense(std), newVersion(std))
+	root.SetHelpCommand(newHelp(std))
 	root.SetIn(std.stdin)
 	root.SetOut(std.stdout)
 	root.SetErr(std.stderr)

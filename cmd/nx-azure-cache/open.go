@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -26,7 +27,7 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 	block, ignored := config.WithoutExtended(params.Config, params.Extended)
 	settings, warnings, problem := config.ReadSettings(block, params.CI, getenv)
 	warnings = append(ignored, append(warnings, settings.SetClaims(claims, given)...)...)
-	session := rpc.Session{Mode: settings.Mode, Warnings: messages(warnings)}
+	session := rpc.Session{Mode: settings.Mode, Warnings: warnings}
 	if settings.Mode == cache.NoCache {
 		session.Warnings = nil // they only matter to a cache in use
 		session.Reason = "the mode is no-cache"
@@ -38,13 +39,15 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 		policy := settings.RunPolicy(params.CI, config.ReadDefaultBase(params.DefaultBase, params.Extended), getenv)
 		problem, blamed = openCache(&session, settings, policy, directoryRule(params, getenv)), policy.Blamed
 	}
-	session.Warnings = append(session.Warnings, messages(claims.Warnings(settings.Mode, blamed))...)
+	session.Warnings = append(session.Warnings, claims.Warnings(settings.Mode, blamed)...)
 	if err := errors.Join(err, problem); err != nil {
 		session.Reason = printable.Line(err.Error())
+		code, _ := diagnostic.CodeOf(err)
+		session.Diagnostic = cmp.Or(code, diagnostic.SettingInvalid)
 		return session
 	}
 	if warning, soon := choice.ExpiresSoon(now); soon {
-		session.Warnings = append(session.Warnings, diagnostic.Message{Text: warning})
+		session.Warnings = append(session.Warnings, diagnostic.Message{Code: diagnostic.LicenseExpiresSoon, Text: warning})
 	}
 	return session
 }
@@ -61,7 +64,7 @@ func checkLicense(session *rpc.Session, params rpc.InitializeParams, getenv func
 		session.License.ExpiresAt = choice.ExpiresAt.Format(time.RFC3339)
 	}
 	if choice.Status != license.Valid {
-		return choice, errors.New(choice.Reason)
+		return choice, diagnostic.With(choice.Diagnostic(), errors.New(choice.Reason))
 	}
 	return choice, nil
 }
@@ -105,7 +108,7 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, dire
 	own := containers[s.ContainerOf(r.Scope)]
 	session.Cache = cache.New(options)
 	session.Mode, session.Scope, session.ScopeReason = r.Mode, string(r.Scope), r.Reason
-	session.Warnings = append(session.Warnings, messages(r.Warnings)...)
+	session.Warnings = append(session.Warnings, r.Warnings...)
 	session.Location = strings.TrimSuffix(own.URL()+"/"+s.Prefix, "/")
 	if filter := s.Tasks.Func(); filter != nil {
 		session.Includes = func(t rpc.Task) bool { return filter(taskfilter.Task(t)) }
@@ -114,17 +117,9 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, dire
 	session.Drain = s.Drain
 	session.Warm = func(ctx context.Context) []diagnostic.Message {
 		own.Warm(ctx)
-		return messages(config.SignInFailures(own.SignInReport()))
+		return config.SignInFailures(own.SignInReport())
 	}
 	return nil
-}
-
-// messages are warnings without a code of their own.
-func messages(lines []string) (all []diagnostic.Message) {
-	for _, line := range lines {
-		all = append(all, diagnostic.Message{Text: line})
-	}
-	return all
 }
 
 // fromWire converts the claims of the wire.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
@@ -112,11 +113,11 @@ func TestLicenseExpiresSoon(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := `{"container": "artifacts", "accountName": "nxcache", "contaner": "nx"}` // which also causes a warning
 			session := openSession(rpc.InitializeParams{Config: json.RawMessage(config), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}.Get, end.Add(-test.before))
-			if session.Cache == nil || len(textsOf(session)) != 1+test.want {
+			if session.Cache == nil || len(stringsOf(session)) != 1+test.want {
 				t.Fatalf("got %+v, want a cache and %d more warnings", session, test.want)
 			}
-			if test.want > 0 && !strings.Contains(textsOf(session)[1], "2126-01-01") {
-				t.Errorf("got %q, want the day", textsOf(session)[1])
+			if test.want > 0 && !strings.Contains(stringsOf(session)[1], "2126-01-01") {
+				t.Errorf("got %q, want the day", stringsOf(session)[1])
 			}
 		})
 	}
@@ -136,8 +137,8 @@ func TestReasons(t *testing.T) {
 	if strings.Contains(session.Reason, "\n") {
 		t.Errorf("got the reason %q, want one line", session.Reason)
 	}
-	if len(textsOf(session)) != 1 {
-		t.Errorf("got the warnings %q, want one about contaner", textsOf(session))
+	if len(stringsOf(session)) != 1 {
+		t.Errorf("got the warnings %q, want one about contaner", stringsOf(session))
 	}
 }
 
@@ -166,7 +167,7 @@ func TestUnusableConnectionString(t *testing.T) {
 
 func TestNoCache(t *testing.T) {
 	session := openSession(rpc.InitializeParams{Config: json.RawMessage(`[]`), CI: true, WorkspaceRoot: "/nowhere"}, testenv.Env{config.ModeVariable: "no-cache", license.Variable: "junk"}.Get, testenv.During)
-	if session.Cache != nil || session.Mode != cache.NoCache || session.Reason != "the mode is no-cache" || textsOf(session) != nil {
+	if session.Cache != nil || session.Mode != cache.NoCache || session.Reason != "the mode is no-cache" || stringsOf(session) != nil {
 		t.Errorf("got %+v, want the mode no-cache and nothing else", session)
 	}
 	if session.License != (rpc.LicenseResult{}) {
@@ -174,10 +175,5 @@ func TestNoCache(t *testing.T) {
 	}
 }
 
-// textsOf returns the warnings of a session without their codes.
-func textsOf(session rpc.Session) (lines []string) {
-	for _, warning := range session.Warnings {
-		lines = append(lines, warning.Text)
-	}
-	return lines
-}
+// stringsOf returns the warnings of a session without their codes.
+func stringsOf(session rpc.Session) []string { return diagnostic.Strings(session.Warnings) }

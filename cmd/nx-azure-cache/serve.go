@@ -54,7 +54,7 @@ func serve(ctx context.Context, std stdio) error {
 		Version: version,
 		Open: func(params rpc.InitializeParams) rpc.Session {
 			session := openSession(params, std.getenv, time.Now())
-			session.Warnings = append(messages(warnings), session.Warnings...)
+			session.Warnings = append(warnings, session.Warnings...)
 			return session
 		},
 	})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"go/ast"
 	"go/parser"
@@ -21,7 +22,7 @@ import (
 // lines are the packages with lines for people, and the files to skip: commands, which
 // have a help, and output for a log or another program.
 var lines = map[string]*regexp.Regexp{
-	".":                           regexp.MustCompile(`^(config|doctor|drain|evict|inspect|keys|license.*|ls|main|selectionflags|serve|version)\.go$`),
+	".":                           regexp.MustCompile(`^(config|doctor|drain|evict|help|inspect|keys|license.*|ls|main|selectionflags|serve|version)\.go$`),
 	"internal/config":             nil,
 	"internal/entries":            regexp.MustCompile(`^(evict|inspect|list|progress|selection|show)\.go$`),
 	"../../cache":                 nil,
@@ -44,9 +45,11 @@ var lines = map[string]*regexp.Regexp{
 	"../../license":               regexp.MustCompile(`^issuers\.go$`),
 }
 
-// quoted matches a quote of one of our strings, in the first column of a table.
+// quoted matches a quote of one of our strings. Quotes are in the first column of a table, or
+// at the beginning of a list item, whose lines are joined before.
 var (
 	firstColumn = regexp.MustCompile("(?m)^\\| (`.*?`) \\|")
+	firstInItem = regexp.MustCompile("(?m)^- ((?:``.*?``|`[^`]*`)(?:, (?:``.*?``|`[^`]*`))*)")
 	quoted      = regexp.MustCompile("``.*?``|`[^`]*`")
 )
 
@@ -57,12 +60,14 @@ func quotes(t *testing.T) (all []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, column := range firstColumn.FindAllSubmatch(page, -1) {
-		for _, quote := range quoted.FindAll(column[1], -1) {
+	_, page, _ = bytes.Cut(page, []byte("## How to read a line")) // lists before it quote settings
+	joined := bytes.ReplaceAll(page, []byte("\n  "), []byte(" "))
+	for _, found := range append(firstColumn.FindAllSubmatch(joined, -1), firstInItem.FindAllSubmatch(joined, -1)...) {
+		for _, quote := range quoted.FindAll(found[1], -1) {
 			all = append(all, plain(string(quote)))
 		}
 	}
-	if len(all) < 50 {
+	if len(all) < 300 {
 		t.Fatalf("found %d quotes", len(all))
 	}
 	return all

@@ -76,11 +76,11 @@ func TestRunPolicies(t *testing.T) {
 			if session.Cache == nil || session.Scope != test.scope || session.Mode != test.mode || session.ScopeReason == "" {
 				t.Errorf("got %+v, want the scope %s and the mode %s", session, test.scope, test.mode)
 			}
-			isThere := len(textsOf(session)) == 1 && test.warning != "" && strings.Contains(textsOf(session)[0], test.warning)
-			if !isThere && (test.warning != "" || len(textsOf(session)) > 0) {
-				t.Errorf("got the warnings %q, want %q", textsOf(session), test.warning)
+			isThere := len(stringsOf(session)) == 1 && test.warning != "" && strings.Contains(stringsOf(session)[0], test.warning)
+			if !isThere && (test.warning != "" || len(stringsOf(session)) > 0) {
+				t.Errorf("got the warnings %q, want %q", stringsOf(session), test.warning)
 			}
-			for _, line := range textsOf(session) {
+			for _, line := range stringsOf(session) {
 				testenv.CheckLine(t, line)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
@@ -35,14 +36,15 @@ func addWorkspaceFlags(command *cobra.Command, o *config.Overrides) {
 func readWorkspace(std stdio, o *config.Overrides) (config.Workspace, error) {
 	found := config.Load(std.getenv, o)
 	if found.Problem != nil {
-		err := errors.New(printable.Line(found.Problem.Error()))
+		code, _ := diagnostic.CodeOf(found.Problem)
+		err := diagnostic.With(code, errors.New(printable.Line(found.Problem.Error())))
 		if _, ok := errors.AsType[config.FlagError](found.Problem); ok {
 			err = usage.Wrong(err)
 		}
 		return config.Workspace{}, err
 	}
 	for _, warning := range append(found.Warnings, found.Settings.Claims.Warnings(found.Settings.Mode, nil)...) {
-		_ = terminal.Printf(std.stderr, "nx-azure-cache: %s", warning)
+		_ = terminal.Printf(std.stderr, "nx-azure-cache: %s", diagnostic.Line(warning.Code, warning.Text))
 	}
 	return found, nil
 }
@@ -59,6 +61,6 @@ func openInventory(std stdio, o *config.Overrides) (*entries.Inventory, error) {
 // warnOfClaims warns about ignored claims, for a command that needs no settings.
 func warnOfClaims(std stdio, c config.Claims) {
 	for _, line := range c.Warnings(cache.ReadWrite, nil) {
-		_ = terminal.Printf(std.stderr, "nx-azure-cache: %s", line)
+		_ = terminal.Printf(std.stderr, "nx-azure-cache: %s", diagnostic.Line(line.Code, line.Text))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // TrustedHostsVariable names the hosts outside Azure that may receive tokens. It must be
@@ -59,6 +60,6 @@ func (t TrustedHosts) Trust(e URL) (HostTrust, error) {
 		return NamedHost, nil
 	}
 	name := strings.TrimSuffix(strings.TrimPrefix(e.Origin(), "https://"), ":443")
-	return "", fmt.Errorf("the endpoint's host %s does not belong to Azure Storage, and signing in would send it a token for all your storage accounts, so "+
-		"nothing was sent: correct the endpoint, or set the environment variable %s=%s if you trust this host", name, TrustedHostsVariable, name)
+	return "", diagnostic.With(diagnostic.HostNotTrusted, fmt.Errorf("the endpoint's host %s does not belong to Azure Storage, and signing in would send it a token for all your storage accounts, so "+
+		"nothing was sent: correct the endpoint, or set the environment variable %s=%s if you trust this host", name, TrustedHostsVariable, name))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -40,5 +41,5 @@ func (c *Container) blobState(operation, name string, response *azcore.ResponseE
 }
 
 func unreadable(format string, args ...any) error {
-	return &cache.UnreadableError{Err: fmt.Errorf(format, args...)}
+	return &cache.UnreadableError{Err: diagnostic.With(diagnostic.EntryUnreadable, fmt.Errorf(format, args...))}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
@@ -39,19 +40,19 @@ func (c *Container) Error(ctx context.Context, operation, name string, err error
 		return fmt.Errorf("%s %s: %w", operation, name, fileerror.NewTooMany(missing))
 	}
 	if failed, ok := errors.AsType[*transport.PermanentError](err); ok {
-		return configError("%s is unreachable: %s", c.URL, c.Scrub(failed.Error()))
+		return configError(failed.Diagnostic(), "%s", c.Scrub(failed.Error()))
 	}
 	if failed, ok := errors.AsType[*transport.NetworkError](err); ok {
 		if errors.Is(failed, transport.ErrTooManyFiles) {
 			return fmt.Errorf("%s %s: %w", operation, name, fileerror.NewTooMany(failed))
 		}
-		return fmt.Errorf("%s is unreachable: %s", c.URL, c.Scrub(failed.Error()))
+		return diagnostic.With(failed.Diagnostic(), errors.New(c.Scrub(failed.Error())))
 	}
 	if other, ok := errors.AsType[*InterceptedError](err); ok {
-		return configError("%s", c.Intercepted(other))
+		return configError(diagnostic.NotAzure, "%s", c.Intercepted(other))
 	}
 	if refused, ok := errors.AsType[*signin.ForeignScopeError](err); ok {
-		return configError("%s", c.foreignScope(refused))
+		return configError(diagnostic.NotAzure, "%s", c.foreignScope(refused))
 	}
 	if failed, ok := errors.AsType[*signin.Error](err); ok {
 		return c.notSignedIn(failed)
@@ -62,7 +63,8 @@ func (c *Container) Error(ctx context.Context, operation, name string, err error
 		}
 		return c.translateResponse(operation, name, response)
 	}
-	return fmt.Errorf("%s %s/%s: %s", operation, c.URL, name, c.Scrub(WithoutURL(err).Error()))
+	own, _ := diagnostic.CodeOf(err)
+	return diagnostic.With(own, fmt.Errorf("%s %s/%s: %s", operation, c.URL, name, c.Scrub(WithoutURL(err).Error())))
 }
 
 // refusesAnonymous returns why a request was anonymous if the response rejects it for
@@ -90,10 +92,10 @@ func (c *Container) foreignScope(refused *signin.ForeignScopeError) string {
 // notSignedIn explains a sign-in that failed, or was not set up.
 func (c *Container) notSignedIn(failed *signin.Error) error {
 	if failed.NoneSetUp() {
-		return configError("no credential was found for %s: sign in (az login), give this run an identity (docs/setup.md), or set AZURE_STORAGE_CONNECTION_STRING: %s",
+		return configError(failed.Diagnostic(), "no credential was found for %s (%s): sign in (az login), give this run an identity, or set AZURE_STORAGE_CONNECTION_STRING",
 			c.URL, c.Scrub(failed.Error()))
 	}
-	return configError("the sign-in for %s failed: %s; `npx nx-azure-cache doctor` shows all steps", c.URL, c.Scrub(failed.Error()))
+	return configError(failed.Diagnostic(), "the sign-in for %s failed: %s; `npx nx-azure-cache doctor` shows all steps", c.URL, c.Scrub(failed.Error()))
 }
 
 // translateResponse uses only the status and x-ms-error-code. Bodies are prose that
@@ -108,11 +110,12 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 	state := c.blobState(operation, name, response)
 	switch {
 	case code == bloberror.ContainerNotFound || code == bloberror.ContainerBeingDeleted:
-		return configError("%s", c.containerNotFound())
+		return configError(diagnostic.NoContainer, "%s", c.containerNotFound())
 	case code == publicAccessNotPermitted || code == accountRequiresHTTPS:
-		return configError("%s", c.refused(operation, response))
+		reason := c.refused(operation, response)
+		return configError(reason.Code, "%s", reason.Text)
 	case isUnknownVersion(response):
-		return configError("%s", c.unknownVersion(response))
+		return configError(diagnostic.RequestRefused, "%s", c.unknownVersion(response))
 	case slices.Contains([]string{"get", "inspect", "delete"}, operation) && response.StatusCode == http.StatusNotFound:
 		return cache.ErrNotFound
 	case operation == "delete" && response.StatusCode == http.StatusPreconditionFailed:
@@ -125,13 +128,14 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 	case state != nil:
 		return state
 	case !ours && (response.StatusCode < 400 || isRefusal(response.StatusCode)):
-		return configError("%s", c.Intercepted(&InterceptedError{response.RawResponse}))
+		return configError(diagnostic.NotAzure, "%s", c.Intercepted(&InterceptedError{response.RawResponse}))
 	case isRefusal(response.StatusCode), meaningOf(response) == AboutAccess: // which may be a 400 or a 409
-		return configError("%s refused to %s (%w): %s", c.URL, operation, refusalError(response), c.Scrub(c.refused(operation, response)))
+		reason := c.refused(operation, response)
+		return configError(reason.Code, "%s refused to %s (%w): %s", c.URL, operation, refusalError(response), c.Scrub(reason.Text))
 	case !ours:
-		return fmt.Errorf("%s %s/%s: the response was %s and did not come from Azure: a proxy or gateway sent it", operation, c.URL, name, status(response))
+		return diagnostic.With(diagnostic.NotAzure, fmt.Errorf("%s %s/%s: the response was %s and did not come from Azure: a proxy or gateway sent it", operation, c.URL, name, status(response)))
 	default:
-		return fmt.Errorf("%s %s/%s: the response was %s", operation, c.URL, name, status(response))
+		return diagnostic.With(diagnostic.StorageFailed, fmt.Errorf("%s %s/%s: the response was %s", operation, c.URL, name, status(response)))
 	}
 }
 
@@ -175,8 +179,8 @@ func refusalError(response *azcore.ResponseError) error {
 // ErrChanged reports that a blob was replaced or deleted in the meantime.
 var ErrChanged = errors.New("has changed in the meantime")
 
-func configError(format string, args ...any) error {
-	return &cache.ConfigError{Err: fmt.Errorf(format, args...)}
+func configError(code diagnostic.Code, format string, args ...any) error {
+	return &cache.ConfigError{Err: diagnostic.With(code, fmt.Errorf(format, args...))}
 }
 
 // WithoutURL drops the URL from err: its query may be a SAS.

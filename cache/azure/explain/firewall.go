@@ -8,16 +8,17 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // blockedByNetwork is mostly about the network rules of the account; the code has other
 // causes, too.
-func (r refusal) blockedByNetwork() string {
+func (r refusal) blockedByNetwork() diagnostic.Message {
 	others := ""
 	switch r.by {
 	case bySAS:
 		if problem := r.sasOutsideValidity(); problem != "" {
-			return problem
+			return diagnostic.Message{Code: diagnostic.SASInvalid, Text: problem}
 		}
 		others = "; or the SAS is for another container, or was signed with a disabled key"
 	case byKey:
@@ -28,7 +29,7 @@ func (r refusal) blockedByNetwork() string {
 		comes = "the public address of " + proxy.String()
 		others = fmt.Sprintf("; or the account has a private endpoint: add %s to NO_PROXY", r.host()) + others
 	}
-	return fmt.Sprintf("the network rules of the account %s block this machine: use the VPN, a private endpoint or a runner inside the network, or run "+
+	return diagnostic.Messagef(diagnostic.NetworkRules, "the network rules of the account %s block this machine: use the VPN, a private endpoint or a runner inside the network, or run "+
 		"`az storage account network-rule add --account-name %s --ip-address ADDRESS` with %s%s%s",
 		r.account(), shellWord(r.account()), comes, r.publicAddress(), others)
 }

@@ -1,15 +1,16 @@
 package explain
 
 import (
-	"fmt"
 	"regexp"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // verbs are what an operation does to blobs, in the words of RBAC roles.
 var verbs = map[string]string{"get": "read", "inspect": "read", "list": "list", "put": "create", "replace": "overwrite", "delete": "delete"}
 
 // roleLacksPermission is about the role of an identity, or the permissions of a SAS.
-func (r refusal) roleLacksPermission() string {
+func (r refusal) roleLacksPermission() diagnostic.Message {
 	if r.by == bySAS {
 		return r.sasLacksPermission()
 	}
@@ -18,7 +19,7 @@ func (r refusal) roleLacksPermission() string {
 	case "get", "inspect", "list":
 		more = " (Storage Blob Data Reader is enough for reading)"
 	}
-	return fmt.Sprintf("%s lacks a data role that can %s blobs in the container %q (Owner and Contributor do not include one): run `az role assignment create --role %q --assignee %s --scope "+
+	return diagnostic.Messagef(diagnostic.RoleMissing, "%s lacks a data role that can %s blobs in the container %q (Owner and Contributor do not include one): run `az role assignment create --role %q --assignee %s --scope "+
 		"\"$(az storage account show --name %s --query id --output tsv)\"/blobServices/default/containers/%s`%s; it takes effect within ten minutes", r.signedBy(), verbs[r.operation], r.Name, role, shellWord(r.assignee()), shellWord(r.account()), shellWord(r.Name), more)
 }
 

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -45,7 +45,7 @@ const (
 
 // refused explains why a request was refused and how to fix it, from the error code, the
 // request and the clocks.
-func (c *Container) refused(operation string, response *azcore.ResponseError) string {
+func (c *Container) refused(operation string, response *azcore.ResponseError) diagnostic.Message {
 	r := refusal{Container: c, operation: operation, response: response}
 	if raw := response.RawResponse; raw != nil {
 		r.skew, r.isSkewKnown = SkewOf(raw.Header, time.Now())
@@ -59,10 +59,10 @@ func (c *Container) refused(operation string, response *azcore.ResponseError) st
 	if response.StatusCode == http.StatusUnauthorized {
 		return r.notAuthenticated()
 	}
-	return "check the data role of " + r.signedBy() + " on the container, and the network rules of the account; `npx nx-azure-cache doctor` checks both"
+	return diagnostic.Messagef(diagnostic.RequestRefused, "check the data role of %s on the container, and the network rules of the account; `npx nx-azure-cache doctor` checks both", r.signedBy())
 }
 
-var explanations = map[bloberror.Code]func(refusal) string{
+var explanations = map[bloberror.Code]func(refusal) diagnostic.Message{
 	bloberror.AuthorizationPermissionMismatch:   refusal.roleLacksPermission,
 	bloberror.InsufficientAccountPermissions:    refusal.roleLacksPermission,
 	bloberror.AuthorizationServiceMismatch:      refusal.sasLacksService,
@@ -73,18 +73,18 @@ var explanations = map[bloberror.Code]func(refusal) string{
 	bloberror.AuthenticationFailed:              refusal.notAuthenticated,
 	bloberror.InvalidAuthenticationInfo:         refusal.notAuthenticated,
 	bloberror.NoAuthenticationInformation:       refusal.notAuthenticated,
-	bloberror.AccountIsDisabled: func(r refusal) string {
-		return fmt.Sprintf("the account %s is disabled, perhaps because its subscription is: check the subscription and its billing in the Azure portal", r.account())
+	bloberror.AccountIsDisabled: func(r refusal) diagnostic.Message {
+		return diagnostic.Messagef(diagnostic.RequestRefused, "the account %s is disabled, perhaps because its subscription is: check the subscription and its billing in the Azure portal", r.account())
 	},
-	keysNotPermitted: func(r refusal) string {
-		return fmt.Sprintf("the account %s accepts neither shared keys nor a SAS signed with one: unset AZURE_STORAGE_CONNECTION_STRING and "+
-			"NX_AZURE_CACHE_SAS_URL, set azure.accountName in nx.json, and sign in (az login, or a CI identity; docs/setup.md)", r.account())
+	keysNotPermitted: func(r refusal) diagnostic.Message {
+		return diagnostic.Messagef(diagnostic.KeyRejected, "the account %s accepts neither shared keys nor a SAS signed with one: unset AZURE_STORAGE_CONNECTION_STRING and "+
+			"NX_AZURE_CACHE_SAS_URL, set azure.accountName in nx.json, and sign in (az login, or an identity in CI)", r.account())
 	},
-	publicAccessNotPermitted: func(r refusal) string {
-		return fmt.Sprintf("the account %s does not allow anonymous reads (%s): sign in (az login, or a CI identity; docs/setup.md)", r.account(), r.URL)
+	publicAccessNotPermitted: func(r refusal) diagnostic.Message {
+		return diagnostic.Messagef(diagnostic.AnonymousRejected, "the account %s does not allow anonymous reads (%s): sign in (az login, or an identity in CI)", r.account(), r.URL)
 	},
-	accountRequiresHTTPS: func(r refusal) string {
-		return fmt.Sprintf("the account %s accepts only https (%s): set DefaultEndpointsProtocol=https in the connection string", r.account(), r.URL)
+	accountRequiresHTTPS: func(r refusal) diagnostic.Message {
+		return diagnostic.Messagef(diagnostic.RequestRefused, "the account %s accepts only https (%s): set DefaultEndpointsProtocol=https in the connection string", r.account(), r.URL)
 	},
 }
 
@@ -117,25 +117,25 @@ func (r refusal) signedBy() string {
 }
 
 // notAuthenticated is about the credential of the request.
-func (r refusal) notAuthenticated() string {
+func (r refusal) notAuthenticated() diagnostic.Message {
 	switch r.by {
 	case bySAS:
 		if problem := r.sasOutsideValidity(); problem != "" {
-			return problem
+			return diagnostic.Message{Code: diagnostic.SASInvalid, Text: problem}
 		}
 		if r.sas.Get("si") != "" {
-			return "the SAS is invalid: its stored access policy (si) expired or was deleted, the SAS was modified, or the key that signed it was rotated: " + r.sasCommand()
+			return diagnostic.Messagef(diagnostic.SASInvalid, "the SAS is invalid: its stored access policy (si) expired or was deleted, the SAS was modified, or the key that signed it was rotated: %s", r.sasCommand())
 		}
-		return "the signature of the SAS does not match: the SAS was cut or modified (a shell or pipeline may have removed a %), or the key that signed it was rotated: " + r.sasCommand()
+		return diagnostic.Messagef(diagnostic.SASInvalid, "the signature of the SAS does not match: the SAS was cut or modified (a shell or pipeline may have removed a %%), or the key that signed it was rotated: %s", r.sasCommand())
 	case byKey:
 		if r.isSkewKnown && r.skew.Abs() > MaxSkew {
-			return "the request was signed with a wrong time" + r.clock()
+			return diagnostic.Message{Code: diagnostic.ClockWrong, Text: "the request was signed with a wrong time" + r.clock()}
 		}
-		return fmt.Sprintf("the AccountKey in %s is not a key of the account %s, perhaps because it was rotated: run "+
+		return diagnostic.Messagef(diagnostic.KeyRejected, "the AccountKey in %s is not a key of the account %s, perhaps because it was rotated: run "+
 			"`az storage account show-connection-string --name %s`", r.Variable, r.account(), shellWord(r.account()))
 	case byToken:
 		return r.tokenRefused()
 	default:
-		return fmt.Sprintf("the request was anonymous: sign in (az login, or a CI identity; docs/setup.md)%s", r.clock())
+		return diagnostic.Messagef(diagnostic.AnonymousRejected, "the request was anonymous: sign in (az login, or an identity in CI)%s", r.clock())
 	}
 }

@@ -7,25 +7,26 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // sasPermissions lists the SAS permissions of each operation. It needs one of them.
 var sasPermissions = map[string]string{"get": "r", "inspect": "r", "put": "cw", "replace": "w", "list": "l", "delete": "d"}
 
 // sasLacksPermission is about the field sp of a SAS.
-func (r refusal) sasLacksPermission() string {
+func (r refusal) sasLacksPermission() diagnostic.Message {
 	allowed, needed := sasField(r.sas.Get("sp")), sasPermissions[r.operation]
 	switch {
 	case allowed == "" && r.sas.Get("si") != "":
-		return fmt.Sprintf("the SAS takes its permissions from a stored access policy that lacks %q: add it to the policy, or %s", needed[:1], r.sasCommand())
+		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS takes its permissions from a stored access policy that lacks %q: add it to the policy, or %s", needed[:1], r.sasCommand())
 	case !strings.ContainsAny(allowed, needed):
-		return fmt.Sprintf("the SAS has the permissions sp=%s but lacks %q, which is needed to %s: %s", allowed, needed[:1], r.operation, r.sasCommand())
+		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS has the permissions sp=%s but lacks %q, which is needed to %s: %s", allowed, needed[:1], r.operation, r.sasCommand())
 	case r.sas.Get("sr") == "b" || r.sas.Get("sr") == "d":
-		return "the SAS is for a single blob or directory (sr), but a cache needs one for a container: " + r.sasCommand()
+		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS is for a single blob or directory (sr), but a cache needs one for a container: %s", r.sasCommand())
 	case r.sas.Get("skoid") != "":
-		return "the SAS has the permission, but its signer (skoid) lacks the data role: assign Storage Blob Data Contributor on the container to the signer, or " + r.sasCommand()
+		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS has the permission, but its signer (skoid) lacks the data role: assign Storage Blob Data Contributor on the container to the signer, or %s", r.sasCommand())
 	default:
-		return "the SAS has the permission, but the account still denies this: " + r.sasCommand()
+		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS has the permission, but the account still denies this: %s", r.sasCommand())
 	}
 }
 
@@ -39,29 +40,30 @@ func (r refusal) sasCommand() string {
 		shellWord(r.account()), shellWord(r.Name), permissions)
 }
 
-func (r refusal) sasLacksService() string {
-	return fmt.Sprintf("the account SAS is for other services (ss=%s) and lacks b, for blobs: %s", sasField(r.sas.Get("ss")), r.sasCommand())
+func (r refusal) sasLacksService() diagnostic.Message {
+	return diagnostic.Messagef(diagnostic.SASInsufficient, "the account SAS is for other services (ss=%s) and lacks b, for blobs: %s", sasField(r.sas.Get("ss")), r.sasCommand())
 }
 
-func (r refusal) sasLacksResourceType() string {
+func (r refusal) sasLacksResourceType() diagnostic.Message {
 	needed := "o, for objects"
 	if r.operation == "list" {
 		needed = "c, for containers"
 	}
-	return fmt.Sprintf("the account SAS is for other resource types (srt=%s) and lacks %s: %s", sasField(r.sas.Get("srt")), needed, r.sasCommand())
+	return diagnostic.Messagef(diagnostic.SASInsufficient, "the account SAS is for other resource types (srt=%s) and lacks %s: %s", sasField(r.sas.Get("srt")), needed, r.sasCommand())
 }
 
 var addresses = regexp.MustCompile(`^[0-9A-Fa-f:.]+(-[0-9A-Fa-f:.]+)?$`)
 
-func (r refusal) addressNotAllowed() string {
+func (r refusal) addressNotAllowed() diagnostic.Message {
 	if sip := r.sas.Get("sip"); addresses.MatchString(sip) {
-		return fmt.Sprintf("the SAS allows only the addresses %s (sip), and this machine has another: use it from one of them, or %s", sip, r.sasCommand())
+		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS allows only the addresses %s (sip), and this machine has another: use it from one of them, or %s", sip, r.sasCommand())
 	}
-	return "this machine's address is not allowed: " + r.blockedByNetwork()
+	blocked := r.blockedByNetwork()
+	return diagnostic.Messagef(blocked.Code, "this machine's address is not allowed: %s", blocked.Text)
 }
 
-func (r refusal) sasNeedsHTTPS() string {
-	return fmt.Sprintf("the SAS allows only https (spr=https), but the endpoint is %s: set an https endpoint", r.URL)
+func (r refusal) sasNeedsHTTPS() diagnostic.Message {
+	return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS allows only https (spr=https), but the endpoint is %s: set an https endpoint", r.URL)
 }
 
 // The times of a SAS, in each form that the service accepts.

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -89,7 +91,7 @@ func (c *chain) token(ctx context.Context, options policy.TokenRequestOptions) (
 		}
 	}
 	if ctx.Err() != nil && len(steps) < len(c.sources) {
-		steps = append(steps, Step{Source: c.sources[len(steps)].name, Outcome: Failed, Took: time.Since(begun),
+		steps = append(steps, Step{Source: c.sources[len(steps)].name, Outcome: Failed, Took: time.Since(begun), Code: diagnostic.SignInTimeout,
 			Detail: fmt.Sprintf("no token within %s for the whole sign-in", totalLimit)})
 	}
 	c.setReport(Report{Took: time.Since(begun), Steps: steps})
@@ -114,7 +116,7 @@ func (c *chain) try(ctx context.Context, s source, options policy.TokenRequestOp
 	begun := time.Now()
 	credential, err := s.open(&c.options)
 	if err != nil {
-		step := Step{Source: s.name, Took: time.Since(begun), Outcome: Failed, Detail: summarize(err.Error())}
+		step := Step{Source: s.name, Took: time.Since(begun), Outcome: Failed, Detail: summarize(err.Error()), Code: codeOf(err)}
 		if lacks, ok := errors.AsType[*missingError](err); ok {
 			step.Outcome, step.Partly = NotSetUp, lacks.partly
 		}
@@ -139,15 +141,24 @@ func (c *chain) getToken(ctx context.Context, s chosenSource, options policy.Tok
 	case err == nil:
 		step.Outcome, step.Detail = Used, principal(token.Token)
 	case limited.Err() != nil:
-		step.Detail = fmt.Sprintf("no token within %s", s.limit)
+		step.Detail, step.Code = fmt.Sprintf("no token within %s", s.limit), diagnostic.SignInTimeout
 	default:
-		step.Detail = summarize(err.Error())
+		step.Detail, step.Code = summarize(err.Error()), codeOf(err)
 		lacks, isMissing := errors.AsType[*missingError](err)
 		if isMissing || s.absent != nil && s.absent(err) {
 			step.Outcome, step.Partly = NotSetUp, isMissing && lacks.partly
 		}
 	}
 	return token, step
+}
+
+// codeOf is the code of an error of a credential.
+func codeOf(err error) diagnostic.Code {
+	if strings.Contains(err.Error(), "requires multifactor authentication") {
+		return diagnostic.SignInExpired
+	}
+	own, _ := diagnostic.CodeOf(err) // of the network
+	return cmp.Or(fixes[codes.FindString(err.Error())].Code, own, diagnostic.SignInRejected)
 }
 
 var (

@@ -20,6 +20,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // The names of sources, in the order in which they are tried.
@@ -124,12 +126,14 @@ type Step struct {
 	// Detail is the reason for the outcome, on one line and without secrets; or the
 	// principal.
 	Detail string
+	// Code is that of the detail, of a step that is not used.
+	Code diagnostic.Code
 	// Partly is set if some settings of the source are set, but not all.
 	Partly bool
 }
 
 // Fix returns the fix for a failed step; "" if none is known.
-func (s Step) Fix() string { return fixes[codes.FindString(s.Detail)] }
+func (s Step) Fix() string { return fixes[codes.FindString(s.Detail)].Text }
 
 // WithFix is Detail with its fix, if one is known.
 func (s Step) WithFix() string {
@@ -162,6 +166,16 @@ func (e *Error) NoneSetUp() bool {
 
 // Error says which sources failed, with the fix, and then which are set up in part. It
 // only names the sources that are not set up at all.
+// Diagnostic is the code of the first step that failed.
+func (e *Error) Diagnostic() diagnostic.Code {
+	for _, s := range e.Steps {
+		if s.Outcome == Failed {
+			return s.Code
+		}
+	}
+	return diagnostic.NoCredential
+}
+
 func (e *Error) Error() string {
 	var parts, absent []string
 	for _, s := range e.Steps {

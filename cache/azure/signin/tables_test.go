@@ -146,7 +146,7 @@ func TestFixesAreForKnownCodes(t *testing.T) {
 	}
 	for _, code := range slices.Sorted(maps.Keys(fixes)) {
 		step := Step{Detail: code + ": no."}
-		if got := step.WithFix(); got != code+": no. ("+fixes[code]+")" {
+		if got := step.WithFix(); got != code+": no. ("+fixes[code].Text+")" {
 			t.Errorf("got %q for %s", got, code)
 		}
 	}

@@ -5,12 +5,12 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -32,7 +32,7 @@ func (f CAFile) Certificates() int {
 // readCAs finds the files that the variables of Node and OpenSSL name. It reads only as
 // far as the first certificate: reading a system's whole bundle takes longer than the
 // rest of the start.
-func (e *Environment) readCAs(getenv func(string) string) (warnings []string) {
+func (e *Environment) readCAs(getenv func(string) string) (warnings []diagnostic.Message) {
 	var files []CAFile
 	for _, variable := range []string{"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"} {
 		if _, path := firstSet(getenv, variable); path != "" {
@@ -45,7 +45,7 @@ func (e *Environment) readCAs(getenv func(string) string) (warnings []string) {
 	}
 	for _, file := range files {
 		if err := file.check(); err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s: no certificates were loaded from %q: %v", file.Variable, printable.Short(file.Path, 2*MaxShown), err))
+			warnings = append(warnings, diagnostic.Messagef(diagnostic.CertificatesNotLoaded, "%s: no certificates were loaded from %q: %v", file.Variable, printable.Short(file.Path, 2*MaxShown), err))
 			continue
 		}
 		e.CAs = append(e.CAs, file)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // Environment is what the variables of a process say about the way to servers: proxies
@@ -52,7 +53,7 @@ func (p Proxy) String() string { return fmt.Sprintf("the proxy %s (%s)", p.Addre
 
 // ReadEnvironment reads the usual variables. The warnings, one line each, are about what
 // it ignores.
-func ReadEnvironment(getenv func(string) string) (Environment, []string) {
+func ReadEnvironment(getenv func(string) string) (Environment, []diagnostic.Message) {
 	var e Environment
 	warnings := e.readProxies(getenv)
 	return e, append(warnings, e.readCAs(getenv)...)
@@ -70,7 +71,7 @@ func firstSet(getenv func(string) string, names ...string) (name, value string) 
 
 // readProxies reads the variables in net/http's order. Not [http.ProxyFromEnvironment],
 // which silently ignores a proxy with an invalid URL.
-func (e *Environment) readProxies(getenv func(string) string) (warnings []string) {
+func (e *Environment) readProxies(getenv func(string) string) (warnings []diagnostic.Message) {
 	for _, scheme := range []string{"https", "http"} {
 		lower := scheme + "_proxy"
 		name, value := firstSet(getenv, strings.ToUpper(lower), lower)
@@ -79,7 +80,7 @@ func (e *Environment) readProxies(getenv func(string) string) (warnings []string
 		}
 		proxy, err := endpoint.ParseProxy(value)
 		if err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s is %v, so no proxy is used: write it as http://HOST:PORT or "+
+			warnings = append(warnings, diagnostic.Messagef(diagnostic.ProxyFailed, "%s is %v, so no proxy is used: write it as http://HOST:PORT or "+
 				"http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", name, err))
 			continue
 		}

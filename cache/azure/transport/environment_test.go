@@ -55,7 +55,7 @@ func TestProxyIsNotUsedForAHost(t *testing.T) {
 func TestInvalidProxy(t *testing.T) {
 	for _, value := range []string{"http://anna:s3cr#t@proxy:1", "http://s3cr:12#34@proxy:1", "http://s3cr:9/abc@proxy:1", "s3cr:123?4@proxy:1", "http://anna:s3cr/t@proxy:1", "://s3cr", "ftp://anna:s3cr@proxy:1", "http://anna:s3cr@:1", "%zzs3cr"} {
 		_, warnings := transport.ReadEnvironment(variables{"https_proxy": value}.get)
-		if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "https_proxy is ") || strings.Contains(warnings[0], "s3cr") {
+		if len(warnings) != 1 || !strings.HasPrefix(warnings[0].Text, "https_proxy is ") || strings.Contains(warnings[0].Text, "s3cr") {
 			t.Errorf("%s: got the warnings %q, want one that names the variable and no secret", value, warnings)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
@@ -23,12 +24,14 @@ import (
 // NetworkError says in one line why a request failed, and how to fix it. It is the same
 // for the storage and for a sign-in.
 type NetworkError struct {
+	code diagnostic.Code
 	text string
 	err  error
 }
 
-func (e *NetworkError) Error() string { return e.text }
-func (e *NetworkError) Unwrap() error { return e.err }
+func (e *NetworkError) Error() string               { return e.text }
+func (e *NetworkError) Unwrap() error               { return e.err }
+func (e *NetworkError) Diagnostic() diagnostic.Code { return e.code }
 
 // PermanentError is a [NetworkError] that a retry cannot help: its cause is a setting or
 // a decision. All others may be transient.
@@ -37,12 +40,12 @@ type PermanentError struct{ NetworkError }
 // NonRetriable tells azcore's retry policy that a retry is useless.
 func (*PermanentError) NonRetriable() {}
 
-func transient(err error, format string, args ...any) error {
-	return &NetworkError{fmt.Sprintf(format, args...), err}
+func transient(code diagnostic.Code, err error, format string, args ...any) error {
+	return &NetworkError{code, fmt.Sprintf(format, args...), err}
 }
 
-func Permanent(err error, format string, args ...any) error {
-	return &PermanentError{NetworkError{fmt.Sprintf(format, args...), err}}
+func Permanent(code diagnostic.Code, err error, format string, args ...any) error {
+	return &PermanentError{NetworkError{code, fmt.Sprintf(format, args...), err}}
 }
 
 // explainingTransport turns the errors of a transport into lines that people can act on.
@@ -86,7 +89,7 @@ func (e explainingTransport) redirected(from *url.URL, status int, location stri
 	if proxy := e.environment.ProxyFor(from); proxy.Address != "" {
 		through = "; requests go through " + proxy.String()
 	}
-	return Permanent(nil, "%s responded with a redirect (%d) %s, which is not followed: a proxy, firewall or captive portal may be responding in its "+
+	return Permanent(diagnostic.NotAzure, nil, "%s responded with a redirect (%d) %s, which is not followed: a proxy, firewall or captive portal may be responding in its "+
 		"place%s; allow %s there, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", endpoint.AddressOf(from), status, to, through, from.Hostname())
 }
 
@@ -94,7 +97,7 @@ func (e explainingTransport) redirected(from *url.URL, status int, location stri
 func (e Environment) Explain(to *url.URL, err error) error {
 	proxy := e.ProxyFor(to)
 	if isTooManyFiles(err) {
-		return transient(ErrTooManyFiles, "no connection to %s (%v)", endpoint.AddressOf(to), ErrTooManyFiles)
+		return transient(diagnostic.TooManyFiles, ErrTooManyFiles, "no connection to %s (%v)", endpoint.AddressOf(to), ErrTooManyFiles)
 	}
 	if limit, ok := errors.AsType[*LimitError](err); ok {
 		if limit.Key == "connect" {
@@ -110,14 +113,14 @@ func (e Environment) Explain(to *url.URL, err error) error {
 	case ok && failed.Op == "proxyconnect":
 		return explainProxy(proxy, err)
 	case ok && failed.Op == "socks connect":
-		return transient(err, "%s did not connect to %s (%s): correct the user and password in %s, allow %s in the proxy, or add it to NO_PROXY if it is reachable directly",
+		return transient(diagnostic.ProxyFailed, err, "%s did not connect to %s (%s): correct the user and password in %s, allow %s in the proxy, or add it to NO_PROXY if it is reachable directly",
 			proxy, endpoint.AddressOf(to), reason(err), proxy.Variable, to.Hostname())
 	case isBroken(err):
 		through := ""
 		if proxy.Address != "" {
 			through = " through " + proxy.String()
 		}
-		return transient(err, "the connection to %s%s was closed before a response (%s): if this persists, a firewall or proxy may be blocking it; check the network (VPN, firewall) and HTTPS_PROXY",
+		return transient(diagnostic.NoConnection, err, "the connection to %s%s was closed before a response (%s): if this persists, a firewall or proxy may be blocking it; check the network (VPN, firewall) and HTTPS_PROXY",
 			endpoint.AddressOf(to), through, reason(err))
 	}
 	return explainDirect(to, err)
@@ -160,17 +163,17 @@ func checkConnectResponse(_ context.Context, _ *url.URL, _ *http.Request, respon
 func (e *connectRefusal) explain(proxy Proxy, to string, hasCredentials bool) error {
 	switch {
 	case e.status == http.StatusProxyAuthRequired && len(e.schemes) > 0 && !containsFold(e.schemes, "Basic"):
-		return Permanent(e, "%s requires authentication by %s (407), but only Basic is supported: set %s to a local proxy that handles it (cntlm, px), or add %s to NO_PROXY",
+		return Permanent(diagnostic.ProxyFailed, e, "%s requires authentication by %s (407), but only Basic is supported: set %s to a local proxy that handles it (cntlm, px), or add %s to NO_PROXY",
 			proxy, strings.Join(e.schemes, ", "), proxy.Variable, hostOf(to))
 	case e.status == http.StatusProxyAuthRequired && hasCredentials:
-		return Permanent(e, "%s rejected the user or password in %s (407): correct them, with special characters percent-encoded", proxy, proxy.Variable)
+		return Permanent(diagnostic.ProxyFailed, e, "%s rejected the user or password in %s (407): correct them, with special characters percent-encoded", proxy, proxy.Variable)
 	case e.status == http.StatusProxyAuthRequired:
-		return Permanent(e, "%s requires a user and password (407): set %s=http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", proxy, proxy.Variable)
+		return Permanent(diagnostic.ProxyFailed, e, "%s requires a user and password (407): set %s=http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", proxy, proxy.Variable)
 	case e.status >= 500:
-		return transient(e, "%s cannot reach %s (%d): check the host name and whether the proxy allows it; if the host is reachable directly (a private endpoint), add %s to NO_PROXY",
+		return transient(diagnostic.ProxyFailed, e, "%s cannot reach %s (%d): check the host name and whether the proxy allows it; if the host is reachable directly (a private endpoint), add %s to NO_PROXY",
 			proxy, to, e.status, hostOf(to))
 	default:
-		return Permanent(e, "%s refused to connect to %s (%d): allow %s in the proxy, or add it to NO_PROXY if it is reachable directly",
+		return Permanent(diagnostic.ProxyFailed, e, "%s refused to connect to %s (%d): allow %s in the proxy, or add it to NO_PROXY if it is reachable directly",
 			proxy, to, e.status, hostOf(to))
 	}
 }
@@ -179,18 +182,18 @@ func (e *connectRefusal) explain(proxy Proxy, to string, hasCredentials bool) er
 func explainProxy(proxy Proxy, err error) error {
 	const fix = "correct %s, or unset it if no proxy is needed"
 	if isPlaintext(err) {
-		return Permanent(err, "%s does not speak TLS: write %s with http://, which affects only the connection to the proxy", proxy, proxy.Variable)
+		return Permanent(diagnostic.ProxyFailed, err, "%s does not speak TLS: write %s with http://, which affects only the connection to the proxy", proxy, proxy.Variable)
 	}
 	if failed, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return Permanent(err, "%s: %s", proxy, certificateProblem(hostOf(strings.TrimPrefix(proxy.Address, "https://")), failed))
+		return Permanent(diagnostic.TLSFailed, err, "%s: %s", proxy, certificateProblem(hostOf(strings.TrimPrefix(proxy.Address, "https://")), failed))
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
-			return Permanent(err, "the host of %s does not exist (DNS): "+fix, proxy, proxy.Variable)
+			return Permanent(diagnostic.ProxyFailed, err, "the host of %s does not exist (DNS): "+fix, proxy, proxy.Variable)
 		}
-		return transient(err, "the host of %s could not be resolved (DNS: %s): "+fix, proxy, dnsReason(dns), proxy.Variable)
+		return transient(diagnostic.ProxyFailed, err, "the host of %s could not be resolved (DNS: %s): "+fix, proxy, dnsReason(dns), proxy.Variable)
 	}
-	return transient(err, "%s is unreachable (%s): "+fix, proxy, reason(err), proxy.Variable)
+	return transient(diagnostic.ProxyFailed, err, "%s is unreachable (%s): "+fix, proxy, reason(err), proxy.Variable)
 }
 
 // explainDirect explains an error between this machine, or a connected proxy, and a
@@ -198,22 +201,22 @@ func explainProxy(proxy Proxy, err error) error {
 func explainDirect(to *url.URL, err error) error {
 	host := to.Hostname()
 	if failed, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return Permanent(err, "TLS with %s: %s", endpoint.AddressOf(to), certificateProblem(host, failed))
+		return Permanent(diagnostic.TLSFailed, err, "TLS with %s: %s", endpoint.AddressOf(to), certificateProblem(host, failed))
 	}
 	if isPlaintext(err) {
-		return Permanent(err, "TLS with %s: the server does not speak TLS: check azure.endpoint in nx.json, and any proxy or firewall in between", endpoint.AddressOf(to))
+		return Permanent(diagnostic.TLSFailed, err, "TLS with %s: the server does not speak TLS: check azure.endpoint in nx.json, and any proxy or firewall in between", endpoint.AddressOf(to))
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
-			return Permanent(err, "%s does not exist (DNS): %s", host, hostNotFoundHint(host))
+			return Permanent(diagnostic.HostUnknown, err, "%s does not exist (DNS): %s", host, hostNotFoundHint(host))
 		}
-		return transient(err, "%s could not be resolved (DNS: %s): check this machine's network and DNS server", host, dnsReason(dns))
+		return transient(diagnostic.HostUnknown, err, "%s could not be resolved (DNS: %s): check this machine's network and DNS server", host, dnsReason(dns))
 	}
 	if alert, ok := errors.AsType[tls.AlertError](err); ok {
-		return transient(err, "TLS with %s: the server aborted the handshake (%v): a firewall or proxy may be blocking it", endpoint.AddressOf(to), alert)
+		return transient(diagnostic.TLSFailed, err, "TLS with %s: the server aborted the handshake (%v): a firewall or proxy may be blocking it", endpoint.AddressOf(to), alert)
 	}
 	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
-		return transient(err, "no connection to %s (%s): check the network (VPN, firewall, private endpoint) and HTTPS_PROXY", endpoint.AddressOf(to), reason(err))
+		return transient(diagnostic.NoConnection, err, "no connection to %s (%s): check the network (VPN, firewall, private endpoint) and HTTPS_PROXY", endpoint.AddressOf(to), reason(err))
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // Limits are how long a request may make no progress. They do not limit how long a
@@ -63,6 +64,8 @@ func (e *LimitError) Error() string {
 	}
 	return text + ": " + e.Hint
 }
+
+func (*LimitError) Diagnostic() diagnostic.Code { return diagnostic.TimeLimit }
 
 func (e *LimitError) Is(target error) bool { return target == cache.ErrTimeLimit }
 

@@ -65,7 +65,7 @@ const refused = [2, '403 AuthorizationPermissionMismatch: give it the role'];
 /** @type {[number, string]} */
 const reset = [1, 'connection reset by peer'];
 /** @type {[number, string]} */
-const off = [4, 'off for the rest of this run'];
+const off = [4, 'the remote cache is off for the rest of this run'];
 /** @type {[number, string]} */
 const noContainer = [2, 'container "ressults" does not exist'];
 /** @type {[number, string]} */

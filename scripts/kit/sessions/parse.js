@@ -285,10 +285,12 @@ function callOf(arrow, text) {
     );
     return { method, ...member('params', params) };
   }
-  const failed = /^error (-?\d+)\s*(.*)$/.exec(text);
+  const failed = /^error (-?\d+)(?: (NXAC\d{3}))?\s*(.*)$/.exec(text);
   if (!failed) return member('result', text);
-  const message = failed[2] ? parseValue(failed[2]) : '${string}';
-  return { error: { code: Number(failed[1]), message } };
+  const [, code, diagnostic, quoted] = failed;
+  const message = quoted ? parseValue(quoted) : '${string}';
+  const data = diagnostic ? { data: { diagnostic } } : {};
+  return { error: { code: Number(code), message, ...data } };
 }
 
 /**

@@ -91,7 +91,7 @@ test('the parser reads every kind of line', () => {
     '  c -> d',
     '  e/ 700',
     'B>+ "id" retrieve {"a": [1], ...}',
-    '<~ 1 error -32600 "no"',
+    '<~ 1 error 2 NXAC040 "no"',
     '< exit 2 "x"',
     'nx 1 off',
     'nx says "x"',
@@ -117,7 +117,8 @@ test('the parser reads every kind of line', () => {
     ],
   );
   assert.equal(error.delivery, '~');
-  const failed = { code: -32600, message: 'no' };
+  const data = { diagnostic: 'NXAC040' };
+  const failed = { code: 2, message: 'no', data };
   assert.deepEqual(error.message.value.error, failed);
   assert.deepEqual([exit.message.code, exit.message.text], [2, 'x']);
   assert.deepEqual([off.words, off.value, says.value], [['1'], 'off', 'x']);

@@ -60,7 +60,7 @@ describe('recording', () => {
       '< stored {"hash": "456", "outcome": "stored", ...}',
       'expect blobs v1/local/123 v1/local/456',
       'B< 1 {"code":0,"outputsPath":"${otherCacheDirectory}/123","size":1,"terminalOutput":""}',
-      'B< 2 error 3 "damaged"',
+      'B< 2 error 3 NXAC080 "damaged"',
       'expect tree ${otherCacheDirectory}/123',
     ];
     const lines = text.split('\n');
@@ -101,6 +101,7 @@ function twoMachines() {
   const asked = { cacheDirectory: `${b}/cache` };
   const path = `${b}/cache/123`;
   const hit = { code: 0, outputsPath: path, size: 1, terminalOutput: '' };
+  const data = { diagnostic: 'NXAC080' };
   return {
     first: machine(a, [
       [
@@ -127,7 +128,7 @@ function twoMachines() {
       ['>', { id: 1, method: 'retrieve', params: { hash: '123', ...asked } }],
       ['>', { id: 2, method: 'retrieve', params: { hash: '456', ...asked } }],
       ['<', { id: 1, result: hit }],
-      ['<', { id: 2, error: { code: 3, message: 'damaged' } }],
+      ['<', { id: 2, error: { code: 3, message: 'damaged', data } }],
     ]),
   };
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -43,9 +44,9 @@ func Check(getenv func(string) string, proposed json.RawMessage) Checked {
 		document.Config, document.Problem = proposed, ""
 		document.Extended = slices.DeleteFunc(document.Extended, func(key string) bool { return key == AzureKey })
 	case err != nil:
-		return conclude(Checked{}, []Problem{{Key: WorkspaceVariable, Level: LevelError, Kind: KindInvalid, Message: err.Error()}})
+		return conclude(Checked{}, []Problem{{Key: WorkspaceVariable, Level: LevelError, Kind: KindInvalid, Message: err.Error(), Diagnostic: diagnostic.VersionsDiffer}})
 	case document.Problem != "":
-		return conclude(Checked{}, []Problem{{Key: AzureKey, Level: LevelError, Kind: KindOther, Message: document.Problem}})
+		return conclude(Checked{}, []Problem{{Key: AzureKey, Level: LevelError, Kind: KindOther, Message: document.Problem, Diagnostic: diagnostic.SettingInvalid}})
 	}
 	claims := NewClaims(document.Claims)
 	block, ignored := WithoutExtended(document.Config, document.Extended)
@@ -54,8 +55,8 @@ func Check(getenv func(string) string, proposed json.RawMessage) Checked {
 	warnings := slices.Concat(ignored, s.SetClaims(claims, getenv), claims.Warnings(s.Mode, nil))
 	all := append(wrong.list(), wrong.warnings...)
 	for _, message := range warnings {
-		key, _, _ := strings.Cut(message, " ")
-		all = append(all, Problem{Key: key, Level: LevelWarning, Kind: KindIgnored, Message: message})
+		key, _, _ := strings.Cut(message.Text, " ")
+		all = append(all, Problem{Key: key, Level: LevelWarning, Kind: KindIgnored, Message: message.Text, Diagnostic: message.Code})
 	}
 	return conclude(checkedSettings(s, claims.Over(getenv)), all)
 }

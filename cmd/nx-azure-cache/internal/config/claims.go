@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -104,7 +105,7 @@ func (c Claims) ignored(mode cache.Mode, blamed []Claim) (all []Claim) {
 }
 
 // Warnings returns one line about ignored claims for each reason.
-func (c Claims) Warnings(mode cache.Mode, blamed []Claim) (lines []string) {
+func (c Claims) Warnings(mode cache.Mode, blamed []Claim) (lines []diagnostic.Message) {
 	var empty, others []Claim
 	for _, claim := range c.ignored(mode, blamed) {
 		if claim.IsEmpty {
@@ -114,10 +115,10 @@ func (c Claims) Warnings(mode cache.Mode, blamed []Claim) (lines []string) {
 		}
 	}
 	if len(others) > 0 {
-		lines = append(lines, IgnoredClaims(others)+". "+setInJob(others))
+		lines = append(lines, diagnostic.Messagef(diagnostic.FileIgnored, "%s. Set %s in the environment of the CI job instead", IgnoredClaims(others), itOrThem(others)))
 	}
 	if len(empty) > 0 {
-		lines = append(lines, fmt.Sprintf("%s %s ignored: the environment sets %s to an empty value, which a .env file cannot fill. Set a value there, or unset %s", nameClaims(empty), isOrAre(empty), itOrThem(empty), itOrThem(empty)))
+		lines = append(lines, diagnostic.Messagef(diagnostic.FileIgnored, "%s %s ignored: the environment sets %s to an empty value, which a .env file cannot fill. Set a value there, or unset %s", nameClaims(empty), isOrAre(empty), itOrThem(empty), itOrThem(empty)))
 	}
 	return lines
 }
@@ -125,10 +126,6 @@ func (c Claims) Warnings(mode cache.Mode, blamed []Claim) (lines []string) {
 // IgnoredClaims is such as "HTTPS_PROXY of .env is ignored: a checkout could set it".
 func IgnoredClaims(list []Claim) string {
 	return fmt.Sprintf("%s %s ignored: a checkout could set %s", nameClaims(list), isOrAre(list), itOrThem(list))
-}
-
-func setInJob(list []Claim) string {
-	return fmt.Sprintf("Set %s in the environment of the CI job instead", itOrThem(list))
 }
 
 func isOrAre(list []Claim) string {

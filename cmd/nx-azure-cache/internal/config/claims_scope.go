@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -36,6 +37,7 @@ func (c Claims) detect(ci bool, branches trust.Branches, getenv func(string) str
 	}
 	what := nameClaims(blamed)
 	run.Reason += "; but " + what + " would make it " + string(other)
+	run.Code = diagnostic.FileIgnored
 	run.Fix = fmt.Sprintf("%s would change its scope from %s to %s, and a checkout could set that; remove it from the file, or set it in the environment of the CI job", what, run.Scope, other)
 	run.Scope = trust.Untrusted
 	return run, blamed

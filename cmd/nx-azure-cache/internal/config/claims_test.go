@@ -10,6 +10,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
@@ -77,7 +78,7 @@ func TestClaimWarnings(t *testing.T) {
 		"no claims":                       {nil, cache.ReadWrite, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := strings.Join(NewClaims(test.list).Warnings(test.mode, nil), "\n"); got != test.want {
+			if got := strings.Join(diagnostic.Strings(NewClaims(test.list).Warnings(test.mode, nil)), "\n"); got != test.want {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})

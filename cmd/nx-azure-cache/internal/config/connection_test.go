@@ -24,7 +24,7 @@ func TestPastedConnectionStrings(t *testing.T) {
 			}
 		}
 		_, warnings, err := ReadSettings(json.RawMessage(config), false, testenv.Env{variable: strings.Replace(testenv.Caches, "AccountKey=", "AccountKey=!", 1)}.Get)
-		if want := variable + " looks wrong, and is used anyway: its AccountKey has characters"; err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], want) {
+		if want := variable + " looks wrong, and is used anyway: its AccountKey has characters"; err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0].Text, want) {
 			t.Errorf("got %q, %v, want %q", warnings, err, want)
 		}
 		_, _, err = ReadSettings(json.RawMessage(config), false, testenv.Env{variable: "AccountName=cache;AccountKey=***"}.Get)

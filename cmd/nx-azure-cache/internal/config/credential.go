@@ -6,6 +6,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
@@ -58,7 +59,7 @@ func (s *Settings) chooseCredential(inBlock string, variable func(string) string
 
 // notSet is the error for a variable that the selected credential needs.
 func notSet(format string, args ...any) error {
-	return &ruleError{kind: KindMissing, text: fmt.Sprintf(format, args...)}
+	return &ruleError{kind: KindMissing, code: diagnostic.ConnectionInvalid, text: fmt.Sprintf(format, args...)}
 }
 
 // connectionVariables are the variables of connection strings. The first one that is set
@@ -82,12 +83,12 @@ func (s *Settings) useConnectionString(from string, secret endpoint.Secret, wron
 	s.ConnectionString, s.connectionFrom = secret, from
 	parsed, err := endpoint.ParseConnectionString(secret)
 	if err != nil {
-		wrong.add(from, fmt.Errorf("is not a usable connection string: %w", err))
+		wrong.add(from, diagnostic.With(diagnostic.ConnectionInvalid, fmt.Errorf("is not a usable connection string: %w", err)))
 		return
 	}
 	s.environment = s.environment.WithEmulatorProxy(parsed.Proxy, from)
 	for _, odd := range parsed.Odd {
-		wrong.warn(Problem{Key: from, Kind: KindOther, Fix: "copy the whole string again", Message: fmt.Sprintf("%s looks wrong, and is used anyway: %s; copy the whole string again", from, odd)})
+		wrong.warn(Problem{Key: from, Kind: KindOther, Diagnostic: diagnostic.ConnectionInvalid, Fix: "copy the whole string again", Message: fmt.Sprintf("%s looks wrong, and is used anyway: %s; copy the whole string again", from, odd)})
 	}
 }
 
@@ -95,7 +96,7 @@ func (s *Settings) useConnectionString(from string, secret endpoint.Secret, wron
 // string in use. It warns in two cases: if the variable is the one that applications
 // share, because the checkout's .env file is often the application's; and if the string
 // overrides one in the environment. getenv is the environment without the claims.
-func (s *Settings) SetClaims(c Claims, getenv func(string) string) (warnings []string) {
+func (s *Settings) SetClaims(c Claims, getenv func(string) string) (warnings []diagnostic.Message) {
 	s.Claims = c
 	found, isClaim := c[variableKey(s.connectionFrom)]
 	if s.connectionFrom == "" || !isClaim || getenv(s.connectionFrom) != "" {
@@ -110,9 +111,9 @@ func (s *Settings) SetClaims(c Claims, getenv func(string) string) (warnings []s
 		if getenv(ConnectionVariable) == "" && getenv(SASVariable) == "" {
 			return nil
 		}
-		return []string{fmt.Sprintf("%s decides the account and the sign-in of the remote cache%s. If that is wrong, remove it from the file", nameClaims([]Claim{found}), over)}
+		return []diagnostic.Message{diagnostic.Messagef(diagnostic.ConnectionFromFile, "%s decides the account and the sign-in of the remote cache%s. If that is wrong, remove it from the file", nameClaims([]Claim{found}), over)}
 	}
-	return []string{fmt.Sprintf("%s decides the account and the sign-in of the remote cache%s. If it is your application's, set azure.credential in nx.json "+
+	return []diagnostic.Message{diagnostic.Messagef(diagnostic.ConnectionFromFile, "%s decides the account and the sign-in of the remote cache%s. If it is your application's, set azure.credential in nx.json "+
 		"to the sign-in of the cache. If it is the cache's, call it %s", nameClaims([]Claim{found}), over, OwnConnectionVariable)}
 }
 
@@ -159,12 +160,12 @@ func (s *Settings) useSAS(secret endpoint.Secret, wrong *problems) {
 	parsed, err := endpoint.ParseSASURL(secret, SASVariable)
 	switch {
 	case err != nil:
-		wrong.add(SASVariable, fmt.Errorf("is not usable: %w", err))
+		wrong.add(SASVariable, diagnostic.With(diagnostic.ConnectionInvalid, fmt.Errorf("is not usable: %w", err)))
 	case parsed.Container == "":
 	case s.Container == "":
 		s.Container = parsed.Container
 	case s.Container != parsed.Container:
-		wrong.add(SASVariable, fmt.Errorf("is for the container %s, but %s is %s", Shown(parsed.Container), InKey("container"), Shown(s.Container)))
+		wrong.add(SASVariable, diagnostic.With(diagnostic.ConnectionInvalid, fmt.Errorf("is for the container %s, but %s is %s", Shown(parsed.Container), InKey("container"), Shown(s.Container))))
 	}
 }
 
@@ -179,10 +180,10 @@ func (s Settings) signIn() string {
 // SignInFailures returns a line for each credential that failed before another one worked:
 // it is configured, so people expect that it is used. If none worked, the requests fail
 // with the reasons.
-func SignInFailures(r signin.Report) (lines []string) {
+func SignInFailures(r signin.Report) (lines []diagnostic.Message) {
 	for _, step := range r.Steps {
 		if r.Source != "" && step.Outcome == signin.Failed {
-			lines = append(lines, fmt.Sprintf("signed in with %s, because %s failed: %s", SignedInAs(r), step.Source, step.WithFix()))
+			lines = append(lines, diagnostic.Messagef(diagnostic.OtherCredential, "signed in with %s, because %s failed: %s", SignedInAs(r), step.Source, step.WithFix()))
 		}
 	}
 	return lines

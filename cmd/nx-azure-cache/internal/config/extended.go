@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // Every task hash covers nx.json, but not a file that nx.json extends. A pull request can
@@ -21,7 +23,7 @@ const (
 // WithoutExtended removes the keys that decide the scope from the azure block if that
 // block comes from a file that nx.json extends. extended lists the keys of nx.json that
 // come from such a file. Each removed key that would have had an effect gets a warning.
-func WithoutExtended(config json.RawMessage, extended []string) (json.RawMessage, []string) {
+func WithoutExtended(config json.RawMessage, extended []string) (json.RawMessage, []diagnostic.Message) {
 	var block map[string]any
 	if !slices.Contains(extended, AzureKey) || json.Unmarshal(config, &block) != nil {
 		return config, nil // readBlock reports what is wrong with it
@@ -30,10 +32,10 @@ func WithoutExtended(config json.RawMessage, extended []string) (json.RawMessage
 	if !isObject {
 		return config, nil
 	}
-	var warnings []string
+	var warnings []diagnostic.Message
 	for _, key := range []string{"branches", "repositories", "isolation"} {
 		if hasEffect(trust[key]) {
-			warnings = append(warnings, fmt.Sprintf("azure.%s.%s %s; move the whole azure block into nx.json itself", trustKey, key, isIgnored))
+			warnings = append(warnings, diagnostic.Messagef(diagnostic.ExtendedIgnored, "azure.%s.%s %s; move the whole azure block into nx.json itself", trustKey, key, isIgnored))
 		}
 		delete(trust, key)
 	}

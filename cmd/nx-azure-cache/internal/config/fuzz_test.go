@@ -12,6 +12,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
@@ -26,7 +27,7 @@ func FuzzSettings(f *testing.F) {
 		}
 		environment := testenv.Env{ConnectionVariable: connection, ModeVariable: mode, trust.RefVariable: "refs/heads/x"}
 		got, warnings, err := ReadSettings(json.RawMessage(config), ci, environment.Get)
-		for _, line := range slices.Concat(warnings, problemsOf(err)) {
+		for _, line := range slices.Concat(diagnostic.Strings(warnings), problemsOf(err)) {
 			testenv.CheckLine(t, line)
 			testenv.CheckSecrets(t, line, config, connection, mode)
 		}

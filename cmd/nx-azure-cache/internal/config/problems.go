@@ -1,12 +1,14 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/suggest"
 )
 
@@ -22,7 +24,8 @@ type Problem struct {
 	Allowed string `json:"allowed"`
 	Fix     string `json:"fix"`
 	// Message is the whole sentence, safe to show on a terminal.
-	Message string `json:"message"`
+	Message    string          `json:"message"`
+	Diagnostic diagnostic.Code `json:"diagnostic"`
 }
 
 // Level is how bad a problem is.
@@ -70,9 +73,9 @@ func (p *problems) warn(w Problem) {
 }
 
 // messages are those of the warnings.
-func (p *problems) messages() (all []string) {
+func (p *problems) messages() (all []diagnostic.Message) {
 	for _, w := range p.warnings {
-		all = append(all, w.Message)
+		all = append(all, diagnostic.Message{Code: w.Diagnostic, Text: w.Message})
 	}
 	return all
 }
@@ -80,7 +83,7 @@ func (p *problems) messages() (all []string) {
 func (p *problems) join() error {
 	var errs []error
 	for _, place := range slices.Sorted(maps.Keys(p.errors)) {
-		errs = append(errs, fmt.Errorf("%s %w", place, p.errors[place]))
+		errs = append(errs, diagnostic.With(diagnostic.SettingInvalid, fmt.Errorf("%s %w", place, p.errors[place])))
 	}
 	return errors.Join(errs...)
 }
@@ -90,6 +93,7 @@ func (p *problems) list() (all []Problem) {
 	for _, place := range slices.Sorted(maps.Keys(p.errors)) {
 		err := p.errors[place]
 		found := Problem{Key: keyOf(place), Level: LevelError, Kind: KindOther, Message: place + " " + err.Error()}
+		found.Diagnostic, _ = diagnostic.CodeOf(diagnostic.With(diagnostic.SettingInvalid, err))
 		if rule, ok := errors.AsType[*ruleError](err); ok {
 			found.Kind, found.Seen, found.Allowed, found.Fix = rule.kind, rule.seen, rule.allowed, rule.fix
 		}
@@ -114,16 +118,18 @@ type ruleError struct {
 	kind               Kind
 	seen, allowed, fix string
 	text               string
+	code               diagnostic.Code
 }
 
-func (e *ruleError) Error() string { return e.text }
+func (e *ruleError) Error() string               { return e.text }
+func (e *ruleError) Diagnostic() diagnostic.Code { return cmp.Or(e.code, diagnostic.SettingInvalid) }
 
 // The constructors take whole sentences, so that what people see stands in the source as
 // they see it, and docs/troubleshooting.md can quote it. They cut the parts out.
 
 // missing is the error of a key or variable that is not set: "is missing: FIX".
 func missing(text string) error {
-	return &ruleError{kind: KindMissing, fix: strings.TrimPrefix(text, "is missing: "), text: text}
+	return &ruleError{kind: KindMissing, code: diagnostic.SettingMissing, fix: strings.TrimPrefix(text, "is missing: "), text: text}
 }
 
 // notAllowed is the error of a value: "is %s; allowed are ALLOWED", in which %s is how the

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/suggest"
 )
 
@@ -129,7 +130,8 @@ func readKeys(object map[string]any, path string, known map[string]fieldReader, 
 func unknownKey(key, suggestion string) Problem {
 	return Problem{
 		Key: AzureKey, Kind: KindUnknown, Seen: Shown(key), Fix: suggestion,
-		Message: fmt.Sprintf("%s has an unknown key %s, which is ignored; %s", inBlock, Shown(key), suggestion),
+		Diagnostic: diagnostic.SettingUnknown,
+		Message:    fmt.Sprintf("%s has an unknown key %s, which is ignored; %s", inBlock, Shown(key), suggestion),
 	}
 }
 
@@ -198,7 +200,7 @@ func misplacedSecret(text string) error {
 	sentence := fmt.Sprintf("is %s and contains one of %s, which no setting may contain; a connection string belongs in %s, a SAS URL in %s",
 		Shown(text), secretChars, ConnectionVariable, SASVariable)
 	_, fix, _ := strings.Cut(sentence, "which no setting may contain; ")
-	return &ruleError{kind: KindInvalid, seen: Shown(text), fix: fix, text: sentence}
+	return &ruleError{kind: KindInvalid, code: diagnostic.SecretInNxJSON, seen: Shown(text), fix: fix, text: sentence}
 }
 
 // Shown quotes an invalid value, unless it may be a secret in the wrong place.

@@ -1,9 +1,8 @@
 package config
 
 import (
-	"fmt"
-
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -12,7 +11,7 @@ type RunPolicy struct {
 	trust.Run
 	Mode     cache.Mode
 	Signer   *trust.Signer // nil: the run signs nothing
-	Warnings []string
+	Warnings []diagnostic.Message
 	Blamed   []Claim // the claims that would change the scope
 }
 
@@ -22,18 +21,18 @@ func (s Settings) RunPolicy(ci bool, base DefaultBase, getenv func(string) strin
 	branches := s.branches(base.own())
 	r.Run, r.Blamed = s.Claims.detect(ci, branches, getenv)
 	if base.isExtended && trust.Detect(ci, s.branches(base.name), getenv).Scope != trust.Detect(ci, branches, getenv).Scope {
-		r.warn("%s", base.ignored())
+		r.warn(diagnostic.ExtendedIgnored, "%s", base.ignored())
 	}
 	if s.Trust.Shared {
 		r.Scope, r.Reason, r.Fix, r.Blamed = trust.Shared, "azure.trust.isolation is "+isolateNothing, "", nil
-		r.warn(`azure.trust.isolation in nx.json is "%s": anyone who can write to the cache, pull requests included, decides what all other runs restore (CVE-2025-36852)`, isolateNothing)
+		r.warn(diagnostic.NotIsolated, `azure.trust.isolation in nx.json is "%s": anyone who can write to the cache, pull requests included, decides what all other runs restore (CVE-2025-36852)`, isolateNothing)
 	}
 	if r.Scope != trust.Trusted {
 		r.checkNoKey(getenv)
 	}
 	if s.Mode != cache.ReadWrite {
 		if len(r.Blamed) > 0 {
-			r.warn("the remote cache reads only trusted results in this run: %s (docs/security.md)", r.Fix)
+			r.warn(r.Code, "the remote cache reads only trusted results in this run: %s", r.Fix)
 		}
 		return r
 	}
@@ -41,7 +40,7 @@ func (s Settings) RunPolicy(ci bool, base DefaultBase, getenv func(string) strin
 		r.Mode = cache.ReadOnly
 	}
 	if r.Fix != "" {
-		r.warn("the remote cache stores nothing in this run: %s (docs/security.md)", r.Fix)
+		r.warn(r.Code, "the remote cache stores nothing in this run: %s", r.Fix)
 	}
 	if r.Scope == trust.Trusted {
 		r.chooseKey(s.Trust, getenv)
@@ -61,14 +60,14 @@ func (s Settings) branches(defaultBase string) trust.Branches {
 	return branches
 }
 
-func (r *RunPolicy) warn(format string, args ...any) {
-	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+func (r *RunPolicy) warn(code diagnostic.Code, format string, args ...any) {
+	r.Warnings = append(r.Warnings, diagnostic.Messagef(code, format, args...))
 }
 
 // checkNoKey warns if an untrusted run has the signing key.
 func (r *RunPolicy) checkNoKey(getenv func(string) string) {
 	if _, isSet, _ := trust.SigningKey(getenv); isSet && r.Scope != trust.Shared {
-		r.warn("%s is set in an untrusted run (%s), so any code in it can sign for %s; give the key only to jobs of trusted branches",
+		r.warn(diagnostic.SigningKeyExposed, "%s is set in an untrusted run (%s), so any code in it can sign for %s; give the key only to jobs of trusted branches",
 			trust.SigningKeyVariable, r.Reason, trust.Trusted)
 	}
 }
@@ -80,13 +79,13 @@ func (r *RunPolicy) chooseKey(t TrustSettings, getenv func(string) string) {
 	switch {
 	case err != nil:
 		r.Mode = cache.ReadOnly
-		r.warn("the remote cache stores nothing in this run: %v", err)
+		r.warn(diagnostic.SigningKeyUnusable, "the remote cache stores nothing in this run: %v", err)
 	case !isSet && t.Verifier != nil:
 		r.Mode = cache.ReadOnly
-		r.warn("the remote cache stores nothing in this run: azure.trust.publicKeys requires signatures, but %s is not set", trust.SigningKeyVariable)
+		r.warn(diagnostic.SigningKeyUnusable, "the remote cache stores nothing in this run: azure.trust.publicKeys requires signatures, but %s is not set", trust.SigningKeyVariable)
 	case isSet && t.Verifier != nil && !t.Verifier.Trusts(key.Public()):
 		r.Mode = cache.ReadOnly
-		r.warn("the remote cache stores nothing in this run: the key %s in %s is not in azure.trust.publicKeys, or is revoked", key.Public().ID(), trust.SigningKeyVariable)
+		r.warn(diagnostic.SigningKeyUnusable, "the remote cache stores nothing in this run: the key %s in %s is not in azure.trust.publicKeys, or is revoked", key.Public().ID(), trust.SigningKeyVariable)
 	case isSet:
 		r.Signer = trust.NewSigner(key)
 	}

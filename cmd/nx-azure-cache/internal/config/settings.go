@@ -13,6 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
@@ -79,7 +80,7 @@ const DefaultDrain = time.Minute
 // joins all problems; the warnings are about what is ignored. With the mode no-cache there
 // are no problems and no warnings. A blank variable counts as unset, because CI passes an
 // empty value where a pull request may not have the secret.
-func ReadSettings(block json.RawMessage, ci bool, getenv func(string) string) (Settings, []string, error) {
+func ReadSettings(block json.RawMessage, ci bool, getenv func(string) string) (Settings, []diagnostic.Message, error) {
 	s, wrong := readSettings(block, ci, getenv)
 	if s.Mode == cache.NoCache {
 		return Settings{Mode: cache.NoCache}, nil, nil
@@ -117,8 +118,8 @@ func readSettings(block json.RawMessage, ci bool, getenv func(string) string) (S
 	environment, ignored := transport.ReadEnvironment(getenv)
 	s.environment = environment
 	for _, message := range ignored {
-		name, _, _ := strings.Cut(message, " ")
-		wrong.warn(Problem{Key: name, Kind: KindIgnored, Message: message})
+		name, _, _ := strings.Cut(message.Text, " ")
+		wrong.warn(Problem{Key: name, Kind: KindIgnored, Message: message.Text, Diagnostic: message.Code})
 	}
 	s.chooseCredential(b.credential, variable, wrong)
 	s.readTrustedHosts(variable(endpoint.TrustedHostsVariable), wrong)
@@ -224,7 +225,7 @@ func (s Settings) check(wrong *problems) {
 	}
 	s.checkTasks(wrong)
 	if tokens.MatchString(s.Prefix) { // a JWT has only characters of a prefix
-		wrong.add(InKey("prefix"), fmt.Errorf("is %s, which looks like a license; a license belongs in %s", Shown(s.Prefix), license.Variable))
+		wrong.add(InKey("prefix"), diagnostic.With(diagnostic.SecretInNxJSON, fmt.Errorf("is %s, which looks like a license; a license belongs in %s", Shown(s.Prefix), license.Variable)))
 	}
 	if !cache.ValidPrefix(s.Prefix) {
 		wrong.add(InKey("prefix"), wrongPrefix(s.Prefix))

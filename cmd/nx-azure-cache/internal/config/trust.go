@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -58,7 +59,7 @@ func readTrust(value any, wrong *problems) (t TrustSettings) {
 	}
 	if t.Shared && len(t.branches)+len(t.Repositories)+len(t.containers) > 0 {
 		wrong.warn(Problem{
-			Key: AzureKey + "." + trustKey, Kind: KindIgnored,
+			Key: AzureKey + "." + trustKey, Kind: KindIgnored, Diagnostic: diagnostic.SettingInvalid,
 			Message: fmt.Sprintf(`azure.trust.branches, azure.trust.repositories and azure.trust.containers in nx.json have no effect where azure.trust.isolation is "%s"`, isolateNothing),
 		})
 	}

@@ -70,7 +70,7 @@ func TestTrustProblems(t *testing.T) {
 		`{"isolation": "none", "branches": ["main"]}`: `azure.trust.branches, azure.trust.repositories and azure.trust.containers in nx.json have no effect`,
 	} {
 		_, warnings, err := ReadSettings(testenv.TrustConfig(block), true, testenv.Env{}.Get)
-		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], want) {
+		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].Text, want) {
 			t.Errorf("%s: got %q, %v, want %q", block, warnings, err, want)
 		}
 	}

@@ -79,7 +79,7 @@ func TestUnknownKeys(t *testing.T) {
 			t.Errorf("%q: got %q and %v, want one warning", key, warnings, err)
 			continue
 		}
-		if got := warnings[0]; !strings.Contains(got, fmt.Sprintf("%q", key)) || !strings.HasSuffix(got, want) || strings.Contains(got, "\n") {
+		if got := warnings[0].Text; !strings.Contains(got, fmt.Sprintf("%q", key)) || !strings.HasSuffix(got, want) || strings.Contains(got, "\n") {
 			t.Errorf("got %q, want the key %q and %q on one line", got, key, want)
 		}
 	}
@@ -98,7 +98,7 @@ func TestUnknownTimeLimits(t *testing.T) {
 	} {
 		config := fmt.Sprintf(`{"container": "artifacts", "accountName": "nxcache", "timeouts": {%q: "1s"}}`, key)
 		_, warnings, err := ReadSettings(json.RawMessage(config), false, testenv.Env{}.Get)
-		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], `"timeouts.`+key+`"`) || !strings.HasSuffix(warnings[0], want) {
+		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].Text, `"timeouts.`+key+`"`) || !strings.HasSuffix(warnings[0].Text, want) {
 			t.Errorf("%q: got %q and %v, want one warning with %q", key, warnings, err, want)
 		}
 	}
@@ -107,7 +107,7 @@ func TestUnknownTimeLimits(t *testing.T) {
 func TestUnknownKeysAreAllReported(t *testing.T) {
 	config := `{"zone": 1, "container": "artifacts", "accountName": "nxcache", "area": 2}`
 	_, warnings, err := ReadSettings(json.RawMessage(config), false, testenv.Env{}.Get)
-	if err != nil || len(warnings) != 2 || !strings.Contains(warnings[0], "area") || !strings.Contains(warnings[1], "zone") {
+	if err != nil || len(warnings) != 2 || !strings.Contains(warnings[0].Text, "area") || !strings.Contains(warnings[1].Text, "zone") {
 		t.Errorf("got %q and %v, want a warning about area and one about zone", warnings, err)
 	}
 }

@@ -1,13 +1,16 @@
 package config
 
-import "github.com/nx-azure-cache/nx-azure-cache/cache"
+import (
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
+)
 
 // Workspace is what is known of a workspace and of the run in it.
 type Workspace struct {
 	Document Document
 	Settings Settings
 	Policy   RunPolicy
-	Warnings []string // about the settings
+	Warnings []diagnostic.Message // about the settings
 	// Problem joins all problems of the settings. The settings are then incomplete.
 	Problem error
 	// Getenv is the environment with the claims that count.
@@ -34,7 +37,7 @@ func Load(getenv func(string) string, o *Overrides) (w Workspace) {
 
 // readSettings reads the settings. given is the environment without the claims.
 func (w *Workspace) readSettings(claims Claims, given func(string) string, o *Overrides) {
-	var ignored []string
+	var ignored []diagnostic.Message
 	w.Document.Config, ignored = WithoutExtended(w.Document.Config, w.Document.Extended)
 	config := o.apply(w.Document)
 	w.Settings, w.Warnings, w.Problem = ReadSettings(config, w.Document.CI, w.Getenv)

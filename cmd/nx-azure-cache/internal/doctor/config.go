@@ -21,8 +21,8 @@ func examineConfig(_ context.Context, e *examination, r *Report) {
 		}
 		r.add(partConfig, "setting", "settings", statusFailed, mistake.Error(), settingFix)
 	}
-	for _, text := range e.Warnings {
-		r.add(partConfig, "setting", "settings", statusWarning, text, settingFix)
+	for _, warning := range e.Warnings {
+		r.add(partConfig, "setting", "settings", statusWarning, warning.Text, settingFix)
 	}
 	e.examineClaims(r)
 	if e.probe == nil {
@@ -56,7 +56,7 @@ func (e *examination) examineClaims(r *Report) {
 		blamed = e.probe.policy.Blamed // they have a row of their own
 	}
 	for _, line := range e.Settings.Claims.Warnings(e.Settings.Mode, blamed) {
-		r.add(partConfig, id, what, statusWarning, line, claimFix)
+		r.add(partConfig, id, what, statusWarning, line.Text, claimFix)
 	}
 	if others := e.Settings.Claims.Explaining(); len(others) > 0 {
 		r.add(partConfig, id, what, statusOK, config.IgnoredClaims(others)+"; the cache works without", "")
@@ -76,8 +76,8 @@ func (e *examination) examineRun(r *Report) {
 	default:
 		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, although %s says %s", policy.Mode, place, mode), policyFix)
 	}
-	for _, text := range policy.Warnings {
-		r.add(partConfig, "run", "this run", statusWarning, text, policyFix)
+	for _, warning := range policy.Warnings {
+		r.add(partConfig, "run", "this run", statusWarning, warning.Text, policyFix)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
@@ -67,7 +68,7 @@ func (p *probe) separationFix(a target) string {
 }
 
 // docs is where the guides are, for those who have only the package.
-const docs = "https://github.com/nx-azure-cache/nx-azure-cache/blob/main/docs/"
+const docs = diagnostic.Docs
 
 // Sections of the guides.
 const (
