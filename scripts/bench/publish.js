@@ -96,7 +96,7 @@ function parts({ machine, rounds, results, sizes, verdicts }) {
  * @returns {Record<string, string>} the pages, by their names relative to docs
  */
 function withTables(parts) {
-  const texts = Object.fromEntries(
+  const written = Object.fromEntries(
     pages.map((page) => [
       page,
       fs.readFileSync(path.join(root, 'docs', page), 'utf8'),
@@ -104,11 +104,11 @@ function withTables(parts) {
   );
   for (const [name, part] of Object.entries(parts)) {
     const page =
-      pages.find((page) => texts[page].includes(`<!-- bench:${name} -->`)) ??
+      pages.find((page) => written[page].includes(`<!-- bench:${name} -->`)) ??
       pages[0];
-    texts[page] = withParts(texts[page], { [name]: part });
+    written[page] = withParts(written[page], { [name]: part });
   }
-  return texts;
+  return written;
 }
 
 /**

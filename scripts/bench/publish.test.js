@@ -19,15 +19,15 @@ test('a part without markers is an error', () => {
 
 test('each part has markers in one of the pages', () => {
   const names = ['machine', 'times', 'costs', 'sizes', 'budgets'];
-  const texts = withTables(
+  const written = withTables(
     Object.fromEntries(names.map((name) => [name, `the part ${name}`])),
   );
-  const all = Object.values(texts).join('\n');
+  const all = Object.values(written).join('\n');
   for (const name of names) assert.ok(all.includes(`the part ${name}\n`), name);
-  assert.deepEqual(Object.keys(texts), [
+  assert.deepEqual(Object.keys(written), [
     'performance.md',
     'performance/details.md',
   ]);
-  for (const text of Object.values(texts)) assert.match(text, /the part/);
+  for (const text of Object.values(written)) assert.match(text, /the part/);
   assert.throws(() => withTables({ other: '' }), /no <!-- bench:other -->/);
 });
