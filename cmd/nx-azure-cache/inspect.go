@@ -16,7 +16,8 @@ in every container of azure.trust.containers, or only in the scopes of --scope.
 
 nx-azure-cache ls lists the hashes and the tasks that are stored. Nx writes the hashes
 of its last run to run.json in its cache directory: .nx/cache, or with Nx 24 often
-~/.nx/ID/cache.
+~/.nx/ID/cache. inspect reads that file, marks the entries of the last run, and reports
+a hash of the task without an entry.
 ` + taskHelp + `
 
 For each entry it shows the properties of the blob (size, time, ETag), its metadata
@@ -28,7 +29,8 @@ metadata, which a valid signature covers.
 
 The exit code is 1 if no entry is found, and with --verify if a body does not match
 its metadata or cannot be read. --json prints one object per line, as
-nx-azure-cache ls does; with --verify, body is "verified" or says what is wrong.
+nx-azure-cache ls does; with --verify, body is "verified" or says what is wrong;
+lastRun is true for an entry of Nx's last run here.
 Inspect needs the permission to list. With a task hash and --scope, it needs only the
 permission to read.
 ` + workspaceHelp
@@ -77,6 +79,9 @@ func inspect(ctx context.Context, std stdio, target string, options inspectFlags
 	inventory, err := openInventory(std, &options.workspace)
 	if err != nil {
 		return err
+	}
+	if document, err := config.ReadDocument(std.getenv); err == nil {
+		options.LastRun = entries.ReadLastRun(document.CacheDirectory)
 	}
 	return inventory.Inspect(ctx, std.stdout, std.stderr, selected, options.InspectOptions)
 }

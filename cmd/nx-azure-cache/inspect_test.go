@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -101,6 +104,58 @@ func TestInspectTask(t *testing.T) {
 	stdout, stderr, err := s.run("inspect", "site:build", "--limit", "1", "--verify")
 	if err != nil || !strings.Contains(stdout, "  origin       proven by the signature:\n    task       site:build\n") || stderr != "nx-azure-cache: shown are the newest 1 of 12 entries; --limit 0 shows all, and ls lists them\n" {
 		t.Errorf("got %v, %q and\n%s", err, stderr, stdout)
+	}
+}
+
+// run.json of Nx says which entry is the last run's, and which hash has none.
+func TestInspectLastRun(t *testing.T) {
+	s := newTestInventory(t)
+	s.fill()
+	folder := t.TempDir()
+	file := filepath.Join(folder, "run.json")
+	run := `{"run": {"command": "nx build"}, "tasks": [{"taskId": "shop:build:production", "hash": "1"}, {"taskId": "shop:build", "hash": "404"},
+		{"taskId": "shop:lint", "hash": "405"}, {"taskId": "shop:build", "hash": "../1"}, {"taskId": "shop:build:\u001b[2K", "hash": "406"}]}`
+	s.env = testenv.With(s.env, testenv.Tell(t, s.env, func(document map[string]any) { document["cacheDirectory"] = folder }))
+	inspect := func() (marked string, stderr string) {
+		t.Helper()
+		stdout, stderr, err := s.run("inspect", "shop:build")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for block := range strings.SplitSeq(stdout, "\n\n") {
+			if strings.Contains(block, "\n  last run     Nx computed this hash in its last run here\n") {
+				marked += strings.Split(block, "\n")[0][len("http://127.0.0.1:12345/devstoreaccount1/results/team/v1/"):] + " "
+			}
+		}
+		return marked, stderr
+	}
+	if marked, stderr := inspect(); marked != "" || stderr != "" {
+		t.Errorf("without a file: got %q and %q", marked, stderr)
+	}
+	for name, content := range map[string]string{"empty": "", "no JSON": "{", "another shape": `{"tasks": {"hash": 1}}`, "null": "null", "large": run + strings.Repeat(" ", 65<<20)} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if marked, stderr := inspect(); marked != "" || stderr != "" {
+			t.Errorf("%s: got %q and %q", name, marked, stderr)
+		}
+	}
+	if err := os.WriteFile(file, []byte(run), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := "nx-azure-cache: the last run of Nx here computed the hash 404 for shop:build, which has no entry\n" +
+		`nx-azure-cache: the last run of Nx here computed the hash 406 for shop:build:\x1b[2K, which has no entry` + "\n"
+	if marked, stderr := inspect(); !strings.HasSuffix(marked, "trusted/1 ") || stderr != want {
+		t.Errorf("got %q and %q, want %q", marked, stderr, want)
+	}
+	if lines := s.lines("inspect", "1", "--scope", "pr-12"); len(lines) != 1 || !lines[0].LastRun {
+		t.Errorf("got %+v", lines)
+	}
+	if err := errors.Join(os.Rename(file, filepath.Join(folder, "other.json")), os.Symlink("other.json", file)); err != nil {
+		t.Fatal(err)
+	}
+	if marked, stderr := inspect(); marked != "" || stderr != "" {
+		t.Errorf("a link: got %q and %q", marked, stderr)
 	}
 }
 

@@ -71,11 +71,36 @@ test('the block may be in a package that nx.json extends', async (t) => {
   writeJson(nxJsonOf(a), { extends: 'nx-preset/nx.json', ...rest });
 
   assert.deepEqual(await runNx(a, build), []);
-  const args = ['--no-install', 'nx-azure-cache', 'ls', '--json'];
-  const { code, output, stdout } = await a.run('npx', args);
-  assert.equal(code, 0, output);
-  assert.equal(stdout.trim().split('\n').length, tasks.length, output);
+  const ls = await linesOf(a, ['ls']);
+  assert.deepEqual(ls.map(({ provenance }) => provenance.task).sort(), [
+    ...tasks,
+  ]);
 });
+
+test('inspect finds the entries of a task, and the one of the last run', async (t) => {
+  const { machine } = await startFixture(t);
+  const a = machine('a', { env: onMain });
+  assert.deepEqual(await runNx(a, build), []);
+  const [site, ...more] = await linesOf(a, ['inspect', 'site:build']);
+  assert.deepEqual(more, []);
+  assert.equal(site.provenance.task, 'site:build');
+  assert.equal(site.lastRun, true);
+});
+
+/**
+ * Runs a command of nx-azure-cache that prints JSON, and resolves to its lines.
+ *
+ * @param {Machine} machine
+ * @param {string[]} args
+ * @returns {Promise<any[]>}
+ */
+async function linesOf(machine, args) {
+  const npx = ['--no-install', 'nx-azure-cache', ...args, '--json'];
+  const { code, output, stdout } = await machine.run('npx', npx);
+  assert.equal(code, 0, output);
+  const lines = stdout.trim().split('\n');
+  return lines.map((line) => JSON.parse(line));
+}
 
 test('init migrates from nx-remotecache-azure, and a dry run only prints the changes', async (t) => {
   const { container, machine } = await startFixture(t);

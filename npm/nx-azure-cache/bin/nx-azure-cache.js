@@ -62,9 +62,23 @@ try {
 function workspaceVariable() {
   if (!ofWorkspaces.includes(args[0])) return {};
   const launcher = isDoctor ? { launcher: { version, checks } } : {};
-  return {
-    NX_AZURE_CACHE_WORKSPACE: JSON.stringify({ ...workspace(), ...launcher }),
-  };
+  const document = { ...workspace(), ...launcher, ...cacheDirectory() };
+  return { NX_AZURE_CACHE_WORKSPACE: JSON.stringify(document) };
+}
+
+/**
+ * Where Nx writes the hashes of its last run, for `inspect`. Nx 24 may create the folder,
+ * and throws if it is not safe to use.
+ *
+ * @returns {{ cacheDirectory?: string }}
+ */
+function cacheDirectory() {
+  if (args[0] !== 'inspect') return {};
+  try {
+    return { cacheDirectory: require('nx/src/utils/cache-directory').cacheDir };
+  } catch {
+    return {};
+  }
 }
 
 /** The workspace, or why it is unknown. Flags may name a container instead. */

@@ -157,7 +157,7 @@ describe('nx-azure-cache in a workspace', () => {
         'nx.json': JSON.stringify({ azure, defaultBase: 'origin/trunk' }),
       });
       const { status, stdout, stderr } = runIn(folder, binary, [command, '1']);
-      const { launcher, ...sent } = JSON.parse(stdout);
+      const { launcher, cacheDirectory, ...sent } = JSON.parse(stdout);
       assert.deepEqual(sent, {
         workspaceRoot: folder,
         nxVersion,
@@ -166,6 +166,8 @@ describe('nx-azure-cache in a workspace', () => {
         defaultBase: 'origin/trunk',
       });
       assert.equal(launcher !== undefined, command === 'doctor');
+      const cache = path.join(folder, '.nx', 'cache');
+      assert.equal(cacheDirectory, command === 'inspect' ? cache : undefined);
       assert.equal(stderr, '');
       assert.equal(status, 7);
     });

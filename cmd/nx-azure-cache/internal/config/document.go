@@ -25,6 +25,8 @@ type Document struct {
 	Problem       string `json:"problem"`
 	WorkspaceRoot string `json:"workspaceRoot"`
 	NxVersion     string `json:"nxVersion"`
+	// CacheDirectory is Nx's, for inspect; "" if unknown.
+	CacheDirectory string `json:"cacheDirectory"`
 	// Claims are the variables that .env files of the checkout set.
 	Claims []Claim `json:"claims"`
 	// Launcher is for doctor; nil without the npm package.

@@ -11,7 +11,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-// shownNames is how many entries a dry run lists.
+// shownNames is how many entries a dry run lists, and how many hashes without one inspect
+// does.
 const shownNames = 10
 
 // DryRun prints what would be deleted.

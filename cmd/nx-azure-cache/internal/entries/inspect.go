@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ type InspectOptions struct {
 	JSON   bool // one object per line
 	Verify bool // read the body and compare it
 	Limit  int  // of the entries of a task, the newest; 0 means all
+	// LastRun marks the entries of the last run of Nx here.
+	LastRun LastRun
 }
 
 // Inspect shows all that is known of the entries of a hash, or of the newest entries of a
@@ -31,6 +34,7 @@ func (inv *Inventory) Inspect(ctx context.Context, out, stderr io.Writer, select
 	newest := best[*entry]{most: options.Limit, before: func(a, b **entry) bool { return (*a).modified.After((*b).modified) }}
 	progress := newProgress(stderr)
 	unnamed := 0
+	missing := options.LastRun.of(selected)
 	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, progress.other) {
 		if err != nil {
 			progress.live.Clear()
@@ -38,6 +42,7 @@ func (inv *Inventory) Inspect(ctx context.Context, out, stderr io.Writer, select
 		}
 		matches := selected.matches(e)
 		progress.see(e, matches)
+		missing = slices.DeleteFunc(missing, func(hash string) bool { return hash == e.Hash })
 		switch {
 		case !matches && e.provenance().Task == "":
 			unnamed++
@@ -58,6 +63,12 @@ func (inv *Inventory) Inspect(ctx context.Context, out, stderr io.Writer, select
 	}
 	if rest := progress.matched - i.shown; rest > 0 {
 		_ = terminal.Printf(stderr, "nx-azure-cache: shown are the newest %s of %s; --limit 0 shows all, and ls lists them", terminal.Thousands(i.shown), entryCount(progress.matched))
+	}
+	for _, hash := range missing[:min(len(missing), shownNames)] {
+		_ = terminal.Printf(stderr, "nx-azure-cache: the last run of Nx here computed the hash %s for %s, which has no entry", hash, options.LastRun[hash])
+	}
+	if rest := len(missing) - shownNames; rest > 0 {
+		_ = terminal.Printf(stderr, "nx-azure-cache: and %s without an entry", terminal.Count(rest, "more hash", "more hashes"))
 	}
 	switch {
 	case i.shown == 0:
@@ -102,7 +113,13 @@ func (i *inspector) show(ctx context.Context, e *entry) error {
 		}
 	}
 	i.shown++
-	return writeInspected(i.out, e, body, i.options.JSON, i.shown > 1)
+	line := e.line()
+	line.Body = body
+	_, line.LastRun = i.options.LastRun[e.Hash]
+	if i.options.JSON {
+		return terminal.JSON(i.out, line, "")
+	}
+	return writeInspected(i.out, line, i.shown > 1)
 }
 
 // bodyVerified is the result for a body that matches its metadata.
@@ -136,12 +153,7 @@ func verifyBody(ctx context.Context, e *entry) string {
 	}
 }
 
-func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) error {
-	line := e.line()
-	if asJSON {
-		line.Body = body
-		return terminal.JSON(out, line, "")
-	}
+func writeInspected(out io.Writer, line EntryLine, more bool) error {
 	var lines terminal.Lines
 	if more {
 		lines.Printf("")
@@ -153,6 +165,9 @@ func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) err
 		}
 	}
 	row("scope", line.Scope)
+	if line.LastRun {
+		row("last run", "Nx computed this hash in its last run here")
+	}
 	row("size", fmt.Sprintf("%s bytes", terminal.Thousands(int(line.Size))))
 	row("written", line.Modified.Format(time.RFC3339))
 	row("etag", line.ETag)
@@ -161,8 +176,8 @@ func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) err
 	}
 	row("format", cmp.Or(line.Format, "missing"))
 	row("sha256", cmp.Or(line.SHA256, "missing"))
-	row("body", body)
-	row("signature", describeSignature(e.signature))
+	row("body", line.Body)
+	row("signature", describeSignature(line.Signature))
 	switch {
 	case line.Provenance == nil:
 		row("origin", "unknown")

@@ -22,7 +22,8 @@ type EntryLine struct {
 	Proven     bool            `json:"proven"`
 	Code       *int            `json:"code,omitempty"`
 	Provenance *ProvenanceLine `json:"provenance,omitempty"`
-	Body       string          `json:"body,omitempty"` // of inspect --verify
+	Body       string          `json:"body,omitempty"`    // of inspect --verify
+	LastRun    bool            `json:"lastRun,omitempty"` // of inspect: Nx computed the hash in its last run here
 }
 
 // ProvenanceLine is a [trust.Provenance] without its unknown fields.

@@ -2,18 +2,22 @@ package entries
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// A long list is read page by page, and no page is kept in memory.
-func TestLsOfManyEntries(t *testing.T) {
-	const entries = 40_000
+// openMany returns an inventory of n entries. Every one in named has a statement, which the
+// race detector makes slow to read.
+func openMany(t *testing.T, n, named int) *Inventory {
+	t.Helper()
 	service := azuretest.New(azuretest.Options{Containers: []string{"results"}})
 	server, err := service.Start()
 	if err != nil {
@@ -21,12 +25,13 @@ func TestLsOfManyEntries(t *testing.T) {
 	}
 	t.Cleanup(server.Close)
 	claim := trust.Statement{Scope: "trusted", Provenance: testenv.FromMain}.Encode()
-	for i := range entries {
+	for i := range n {
 		metadata := map[string][]string{"Format": {"1"}}
-		if i%1000 == 0 { // the race detector makes reading them slow
+		if i%named == 0 {
 			metadata["Statement"] = []string{claim}
 		}
-		if err := service.Put("results", fmt.Sprintf("team/v1/trusted/%d", i), azuretest.Blob{Metadata: metadata}); err != nil {
+		blob := azuretest.Blob{Metadata: metadata, Modified: time.Unix(int64(1_700_000_000+i*7919%n), 0)}
+		if err := service.Put("results", fmt.Sprintf("team/v1/trusted/%d", i), blob); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -39,6 +44,39 @@ func TestLsOfManyEntries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return inv
+}
+
+// A sorted list with a limit keeps no more entries than that. Without, it keeps them all, and
+// the help of ls says how many bytes that takes.
+func TestSortOfManyEntries(t *testing.T) {
+	const entries = 20_000
+	inv := openMany(t, entries, 10)
+	for _, limit := range []int{10, 0} {
+		lines := newSorter(newPrinter(io.Discard, terminal.NewLiveLine(io.Discard), false), sortTime, limit)
+		before := inUse()
+		if err := inv.list(t.Context(), Selection{}, ListOptions{Sort: sortTime, Limit: limit}, newProgress(io.Discard), lines); err != nil {
+			t.Fatal(err)
+		}
+		most := uint64(1 << 20)
+		if limit == 0 {
+			most += entries * 400
+		}
+		after := inUse()
+		if after > before+most {
+			t.Errorf("limit %d: %d KiB are in use, want no more than %d KiB", limit, (after-before)>>10, most>>10)
+		}
+		kept := lines.lines.sorted()
+		if want := max(limit, entries*(1-min(limit, 1))); len(kept) != want || kept[0].number != -(1_700_000_000+entries-1) || kept[9].number != -(1_700_000_000+entries-10) {
+			t.Errorf("limit %d: got %d lines, from %d to %d", limit, len(kept), kept[0].number, kept[9].number)
+		}
+	}
+}
+
+// A long list is read page by page, and no page is kept in memory.
+func TestLsOfManyEntries(t *testing.T) {
+	const entries = 40_000
+	inv := openMany(t, entries, 1000)
 	before, most := inUse(), uint64(0)
 	seen := make([]bool, entries)
 	n := 0
