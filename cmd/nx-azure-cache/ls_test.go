@@ -97,6 +97,7 @@ func TestFilters(t *testing.T) {
 		"--task shop:build:production":                 {"1", "2"},
 		"--task shop:build:ci":                         nil,
 		"--task shop:bui":                              nil,
+		"--task sho.:build":                            nil,
 		"--task *:build":                               {"1", "2"},
 		"--task shop:*":                                {"1", "1", "2"},
 		"--task *:test --task *:build":                 {"1", "1", "2"},

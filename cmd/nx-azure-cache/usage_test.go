@@ -122,7 +122,7 @@ func checkUsageError(t *testing.T, line string, err error, want string) {
 // A license that is typed in the wrong place is not shown.
 func TestUsageErrorsHideSecrets(t *testing.T) {
 	token := testenv.License(t, "valid.jwt")
-	for _, args := range [][]string{{"license", "activate", token, token}, {token}, {"doctor", token}, {"ls", "--limit", token}, {"ls", "--" + token}, {"license", "status", "--stdin=" + token}} {
+	for _, args := range [][]string{{"license", "activate", token, token}, {token}, {"doctor", token}, {"ls", "--limit", token}, {"ls", "--" + token}, {"ls", "--=" + token}, {"license", "status", "--stdin=" + token}} {
 		_, _, err := runWith(t, testenv.Env{}, args...)
 		if shown := reported(err); strings.Contains(shown, token[:40]) || !strings.Contains(shown, "\nusage: ") {
 			t.Errorf("%.20q: got %q", args, shown)

@@ -210,7 +210,7 @@ func (s Selection) matches(e *entry) bool {
 }
 
 func (s Selection) matchesTask(name string) bool {
-	return name != "" && slices.ContainsFunc(s.tasks, func(t task) bool { return t.match(name) })
+	return slices.ContainsFunc(s.tasks, func(t task) bool { return t.match(name) })
 }
 
 // isRef reports whether ref is the named one, in full or without its beginning.
