@@ -62,7 +62,7 @@ func claimsOfRun(run testenv.RecordedRun, file string, isKnown bool) (list []rpc
 		}
 	}
 	if !isKnown {
-		ci = config.IsCI(real.Get)
+		ci = trust.IsCI(real.Get)
 	}
 	return list, real, ci
 }
@@ -97,7 +97,7 @@ func FuzzDotenv(f *testing.F) {
 			WorkspaceRoot: root,
 		}
 		if !isKnown {
-			params.CI = config.IsCI(run.Env.Get)
+			params.CI = trust.IsCI(run.Env.Get)
 		}
 		without := openSession(params, testenv.With(run.Env, testenv.Env{license.Variable: token}).Get, testenv.During)
 		if without.Cache == nil {

@@ -114,7 +114,7 @@ func (c Claims) scope(ci bool, branches trust.Branches, getenv func(string) stri
 	}
 	// Versions of Nx know different CIs, so only a difference that the claims make is
 	// used.
-	if seenCI := IsCI(seen); seenCI != IsCI(getenv) {
+	if seenCI := trust.IsCI(seen); seenCI != trust.IsCI(getenv) {
 		ci = seenCI
 	}
 	return trust.Detect(ci, branches, seen).Scope, read

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
 // WorkspaceVariable is the variable in which the npm package passes on what Nx knows of
@@ -56,7 +56,7 @@ func (d Document) base() DefaultBase {
 func ReadDocument(getenv func(string) string) (document Document, err error) {
 	text := getenv(WorkspaceVariable)
 	if text == "" {
-		return Document{CI: IsCI(getenv)}, nil
+		return Document{CI: trust.IsCI(getenv)}, nil
 	}
 	if err := json.Unmarshal([]byte(text), &document); err != nil {
 		return document, fmt.Errorf("%s is not what the npm package writes: %w", WorkspaceVariable, err)
@@ -74,16 +74,4 @@ func (d Document) Keys() (keys map[string]any) {
 
 func (d Document) HasConfig() bool {
 	return len(d.Config) > 0 && !bytes.Equal(d.Config, []byte("null"))
-}
-
-// IsCI returns what isCI of Nx returns, which the npm package otherwise passes on.
-func IsCI(getenv func(string) string) bool {
-	if ci := getenv("CI"); ci != "" {
-		return ci != "false"
-	}
-	isTrue := []string{"TF_BUILD", "GITHUB_ACTIONS", "BUILDKITE", "CIRCLECI", "CIRRUS_CI", "TRAVIS"}
-	isSet := []string{"bamboo.buildKey", "bamboo_buildKey", "CODEBUILD_BUILD_ID", "GITLAB_CI", "HEROKU_TEST_RUN_ID", "BUILD_ID",
-		"BUILD_NUMBER", "BUILD_BUILDID", "TEAMCITY_VERSION", "JENKINS_URL", "HUDSON_URL"}
-	return slices.ContainsFunc(isTrue, func(name string) bool { return strings.EqualFold(getenv(name), "true") }) ||
-		slices.ContainsFunc(isSet, func(name string) bool { return getenv(name) != "" })
 }
