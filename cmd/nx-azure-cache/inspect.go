@@ -31,7 +31,7 @@ The exit code is 1 if no entry is found, and with --verify if a body does not ma
 its metadata or cannot be read. --json prints one object per line, as
 nx-azure-cache ls does; with --verify, body is "verified" or says what is wrong;
 lastRun is true for an entry of Nx's last run here.
-Inspect needs the permission to list. With a task hash and --scope, it needs only the
+inspect needs the permission to list. With a task hash and --scope, it needs only the
 permission to read.
 ` + workspaceHelp
 

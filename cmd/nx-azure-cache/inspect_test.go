@@ -250,7 +250,7 @@ func TestInspectNothing(t *testing.T) {
 		{[]string{""}, `"" is neither a task hash`},
 		{[]string{"site:"}, `"site:"; use PROJECT:TARGET`},
 		{[]string{}, "inspect needs an argument: HASH | PROJECT:TARGET"},
-		{[]string{"1", "2"}, `inspect takes only HASH | PROJECT:TARGET, but got "1" and "2"`},
+		{[]string{"1", "2"}, `inspect takes one argument, HASH | PROJECT:TARGET, but got "1" and "2"`},
 		{[]string{"1", "--scope", ""}, `--scope is ""`},
 	} {
 		stdout, _, err := s.run(append([]string{"inspect"}, test.args...)...)

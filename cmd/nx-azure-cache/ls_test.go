@@ -161,7 +161,7 @@ func TestWrongFilters(t *testing.T) {
 		"--account-name acme":          config.ConnectionVariable + " already names the account",
 		"--endpoint https://a.b":       config.ConnectionVariable + " already names the account",
 		"--prefix ../x":                `--prefix is "../x"`,
-		"--scope trusted some thing":   `ls takes only HASH | PROJECT:TARGET, but got "some" and "thing"`,
+		"--scope trusted some thing":   `ls takes one argument, HASH | PROJECT:TARGET, but got "some" and "thing"`,
 		"a/b":                          `"a/b" is neither a task hash`,
 		"--task build":                 `--task is "build"; use PROJECT:TARGET`,
 		"--task=":                      `--task is ""; use PROJECT:TARGET`,

@@ -250,7 +250,7 @@ func TestInvalidCommandLines(t *testing.T) {
 		{"two problems, both reported", issue("--org", "", "--days", "0"), "use --expires for one in the past\n--org is empty"},
 		{"nothing to inspect", []string{"inspect"}, "stdin is empty, want a license"},
 		{"an empty argument to inspect", []string{"inspect", " "}, "the argument is empty, want a license"},
-		{"two licenses to inspect", []string{"inspect", "a", "b"}, `inspect takes only TOKEN | -, but got "a" and "b"`},
+		{"two licenses to inspect", []string{"inspect", "a", "b"}, `inspect takes one argument, TOKEN | -, but got "a" and "b"`},
 		{"a missing issuers file", []string{"inspect", "--issuers", "missing.json", "x"}, "open missing.json"},
 		{"a private key as issuers file", []string{"inspect", "--issuers", developmentKey, "x"}, `"keys" is missing or empty`},
 	}

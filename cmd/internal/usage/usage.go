@@ -117,9 +117,9 @@ func argumentError(c *cobra.Command, args []string, validate cobra.PositionalArg
 	for most > 0 && !accepts(most) {
 		most--
 	}
-	takes := "no arguments"
-	if most > 0 {
-		takes = fmt.Sprintf("only %s", arguments(c))
+	takes := "no arguments" // no command takes two
+	if most == 1 {
+		takes = fmt.Sprintf("one argument, %s", arguments(c))
 	}
 	var typed []string
 	for _, arg := range args {
