@@ -9,6 +9,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/table"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
@@ -241,6 +242,33 @@ func TestLsSort(t *testing.T) {
 	}
 	if !strings.Contains(stderr, "5 of 5 entries, 1.2 KB, in http") || !strings.HasSuffix(stderr, "; the first 2 by size\n") {
 		t.Errorf("got %q", stderr)
+	}
+}
+
+// Whatever names entries have, their columns stay aligned and no name hides the others.
+func TestLsAligns(t *testing.T) {
+	s := newTestInventory(t)
+	for i, name := range []string{"a:b", "日本語:ビルド", "e\u0301te\u0301:lint", strings.Repeat("長", 200) + ":x", "o" + strings.Repeat("\u0308", 100) + ":y", "a\tb\nc:d", testenv.Hostile, "👩\u200d👩\u200d👧:build", ""} {
+		s.put(stored{scope: "pr-1", hash: fmt.Sprint(i), from: trust.Provenance{Task: name, Repository: name, Ref: name, Commit: name, Run: "RUN"}})
+	}
+	s.put(stored{scope: "pr-1" + strings.Repeat("界", 100), hash: "100"})
+	for _, command := range []string{"ls", "evict --scope *"} {
+		stdout, _, err := s.run(strings.Fields(command)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
+		if len(lines) != 11 {
+			t.Errorf("%s: got %d lines, want a header and 10 entries:\n%s", command, len(lines), stdout)
+		}
+		written := regexp.MustCompile(`^(.*)20\d\d-\d\d-\d\dT\S+Z  unsigned  `)
+		at := strings.Index(lines[0], "WRITTEN")
+		for _, line := range lines[1:] {
+			match := written.FindStringSubmatch(line)
+			if match == nil || table.Width(match[1]) != at || at > 150 {
+				t.Errorf("%s: got %q, want the time at column %d", command, line, at)
+			}
+		}
 	}
 }
 
