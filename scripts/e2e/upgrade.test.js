@@ -118,7 +118,12 @@ quickTest('nx migrate removes the alias, and update restores it', async (t) => {
 fullTest('nx migrate of Nx 20 removes the alias, too', async (t) => {
   await foreignPackage();
   const { machine } = await startFixture(t, { nx: '20.0.13' });
-  await migrateAndRepair(machine('a'));
+  const a = machine('a');
+  await migrateAndRepair(a);
+
+  await must(a, 'npx nx migrate nx@24.0.6');
+  assert.equal(readManifest(a).devDependencies.nx, '24.0.6');
+  assert.equal(specOf(a), ours, 'upgrading Nx keeps the alias');
 });
 
 quickTest('another package in our place: doctor finds it', async (t) => {

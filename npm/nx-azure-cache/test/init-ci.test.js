@@ -68,8 +68,9 @@ for (const [ci, { file, template }] of Object.entries(systems)) {
   test(`--ci=${ci} writes ${file} as in the docs`, async (t) => {
     const tree = workspace(t, { 'nx.json': '{ "defaultBase": "main" }' });
     const options = { ...COMPLETE, ci: /** @type {any} */ (ci) };
-    const { output } = await init(tree, options);
+    const { output, firstHit } = await init(tree, options);
     assert.equal(tree.read(file, 'utf8'), content);
+    assert.doesNotMatch(firstHit, /--ci/, 'it is not offered again');
     assert.ok(output.includes(`${file}: written. https://`), output);
     assert.ok(!fs.existsSync(path.join(tree.root, file)), 'a dry run');
   });
