@@ -103,7 +103,8 @@ for (const [ci, { file, template }] of Object.entries(systems)) {
         [lockfile]: '',
       });
       const options = { ...COMPLETE, ci: /** @type {any} */ (ci) };
-      await init(tree, options);
+      const { output } = await init(tree, options);
+      assert.equal(/add a step that installs/.test(output), ci !== 'github');
       const text = tree.read(file, 'utf8') ?? '';
       assert.doesNotMatch(text, /npm ci\b|npx|cache: npm|^ +$/m);
       assert.ok(text.includes(install), text);
@@ -133,13 +134,24 @@ for (const [ci, { file, template }] of Object.entries(systems)) {
 test('every setup step of a workflow comes before actions/setup-node', async (t) => {
   const files = { 'nx.json': '{}', 'pnpm-lock.yaml': '' };
   const tree = workspace(t, files);
-  await init(tree, { ...COMPLETE, ci: 'github' });
+  const { output } = await init(tree, { ...COMPLETE, ci: 'github' });
+  assert.match(output, /set "packageManager", from which pnpm\/action-setup/);
   const { jobs } = yaml.parse(tree.read(systems.github.file, 'utf8') ?? '');
   for (const { steps } of Object.values(jobs)) {
     assert.match(steps[1].uses, /^pnpm\/action-setup@/);
     assert.match(steps[2].uses, /^actions\/setup-node@/);
     assert.equal(steps[2].with.cache, 'pnpm');
   }
+});
+
+test('a workspace that names its package manager needs no other line', async (t) => {
+  const tree = workspace(t, {
+    'nx.json': '{}',
+    'package.json': '{ "packageManager": "pnpm@10.0.0" }',
+    'pnpm-lock.yaml': '',
+  });
+  const { output } = await init(tree, { ...COMPLETE, ci: 'github' });
+  assert.doesNotMatch(output, /packageManager/);
 });
 
 test('on a terminal, init offers the file', async (t) => {

@@ -155,9 +155,29 @@ function writeCiFile(tree, ci, branch) {
     ...(isPlain
       ? []
       : [`${file}: replace the branch main by yours, ${branch}.`]),
-    ...(manager !== 'npm' && ci !== 'github'
-      ? [`${file}: add a step that installs ${manager} before the first one.`]
-      : []),
+    ...setupLines(tree, ci, manager),
+  ];
+}
+
+/**
+ * What a CI file needs for another package manager than npm, which Node brings along.
+ *
+ * @param {Tree} tree
+ * @param {string} ci
+ * @param {string} manager
+ */
+function setupLines(tree, ci, manager) {
+  const { file } = systems[ci];
+  if (manager === 'npm') return [];
+  if (ci !== 'github') {
+    return [
+      `${file}: add a step that installs ${manager} before the first one.`,
+    ];
+  }
+  const manifest = tree.read('package.json', 'utf8') ?? '';
+  if (manager !== 'pnpm' || manifest.includes('"packageManager"')) return [];
+  return [
+    `package.json: set "packageManager", from which pnpm/action-setup takes the version of pnpm.`,
   ];
 }
 
