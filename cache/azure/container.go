@@ -69,6 +69,7 @@ func Open(options Options) (*Container, error) {
 	c := &Container{
 		explain: explain.Container{
 			Name:     options.Container,
+			Use:      options.Use,
 			Variable: cmp.Or(options.ConnectionVariable, "AZURE_STORAGE_CONNECTION_STRING"),
 		},
 		downloads: download.New(options.Ranges, options.Limits.Stall),
@@ -98,6 +99,9 @@ func Open(options Options) (*Container, error) {
 	}
 	return c, nil
 }
+
+// SASCommand is the command that creates a SAS with these permissions, for people.
+func (c *Container) SASCommand(permissions string) string { return c.explain.SASCommand(permissions) }
 
 // Sibling prepares the use of another container of the same account. Both share the
 // sign-in, the connections and the memory.

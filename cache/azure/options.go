@@ -8,6 +8,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
@@ -17,6 +18,8 @@ import (
 // counts.
 type Options struct {
 	Container string
+	// Use is what the container is for. Errors name the permissions that it needs.
+	Use permissions.Use
 
 	// ConnectionString, if set, decides the account, the endpoint and the credential.
 	ConnectionString endpoint.Secret

@@ -100,8 +100,8 @@ func TestF24EachRefusalNamesItsFix(t *testing.T) {
 		{"role, key", byKey, 403, "AuthorizationPermissionMismatch", "", "", get, []string{"the account key lacks a data role", "--assignee OBJECT-ID"}},
 
 		{"letters", sasOf("sr=c&sp=r"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{
-			`refused to put (403 AuthorizationPermissionMismatch): the SAS has the permissions sp=r but lacks "c", which is needed to put: ` + makeRC}},
-		{"letters to read", sasOf("sr=c&sp=cw"), 403, "AuthorizationPermissionMismatch", "", "", get, []string{`sp=cw but lacks "r", which is needed to get: ` + makeRC}},
+			`refused to put (403 AuthorizationPermissionMismatch): the SAS has the permissions sp=r but lacks "c", needed to restore and store results: ` + makeRC}},
+		{"letters to read", sasOf("sr=c&sp=cw"), 403, "AuthorizationPermissionMismatch", "", "", get, []string{`sp=cw but lacks "r", needed to restore and store results: ` + strings.Replace(makeRC, "--permissions rc ", "--permissions rcw ", 1)}},
 		{"stored policy", sasOf("sr=c&si=ci"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{`stored access policy that lacks "c"`}},
 		{"one blob", sasOf("sr=b&sp=rc"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"the SAS is for a single blob or directory (sr)"}},
 		{"role of who signed", sasOf("sr=c&sp=rc&skoid=1"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"its signer (skoid) lacks the data role"}},

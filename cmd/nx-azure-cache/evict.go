@@ -6,12 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
-const evictHelp = `Delete entries of the remote cache. Without --yes this is a dry run, which deletes
+var evictHelp = `Delete entries of the remote cache. Without --yes this is a dry run, which deletes
 nothing. The tasks of deleted entries run again and store their results again.
 
 An entry must match all filters. The argument is a filter, too. At least one filter is
@@ -22,12 +23,12 @@ So do not use names to remove what an attacker wrote: their entries may have oth
 
 evict deletes an entry only if it has not changed since it was listed (If-Match). If
 the storage refuses to delete an entry, evict reports it on stderr and goes on, and
-the exit code is 1. Deleting requires the permissions to list and to delete: a role
-with blobs/read and blobs/delete, or a SAS with sp=rld.
+the exit code is 1.
 
 What a run has already restored stays on its machine, also in the local cache of Nx.
 Run nx reset there to remove it.
-` + workspaceHelp
+
+` + permissionsHelp(permissions.Evict) + workspaceHelp
 
 const evictExamples = `  npx nx-azure-cache evict --hash 3141592653589793238
   npx nx-azure-cache evict shop:build --scope local
@@ -69,7 +70,7 @@ func evict(ctx context.Context, std stdio, options evictOptions) error {
 	if err != nil {
 		return usage.Wrong(err)
 	}
-	inventory, err := openInventory(std, &options.workspace)
+	inventory, err := openInventory(std, &options.workspace, permissions.Evict)
 	if err != nil {
 		return err
 	}

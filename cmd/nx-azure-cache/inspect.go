@@ -6,12 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
-const inspectHelp = `Show all entries of a task hash, or the newest entries of a task: in every scope and
+var inspectHelp = `Show all entries of a task hash, or the newest entries of a task: in every scope and
 in every container of azure.trust.containers, or only in the scopes of --scope.
 
 nx-azure-cache ls lists the hashes and the tasks that are stored. Nx writes the hashes
@@ -31,8 +32,8 @@ The exit code is 1 if no entry is found, and with --verify if a body does not ma
 its metadata or cannot be read. --json prints one object per line, as
 nx-azure-cache ls does; with --verify, body is "verified" or says what is wrong;
 lastRun is true for an entry of Nx's last run here.
-inspect needs the permission to list. With a task hash and --scope, it needs only the
-permission to read.
+
+` + permissionsHelp(permissions.Inspect) + `With a task hash and --scope without a pattern, reading is enough: a SAS with sp=` + permissions.Restore.SAS() + `.
 ` + workspaceHelp
 
 const inspectExamples = `  npx nx-azure-cache inspect 3141592653589793238
@@ -76,7 +77,7 @@ func inspect(ctx context.Context, std stdio, target string, options inspectFlags
 	if err != nil {
 		return usage.Wrong(err)
 	}
-	inventory, err := openInventory(std, &options.workspace)
+	inventory, err := openInventory(std, &options.workspace, permissions.Inspect)
 	if err != nil {
 		return err
 	}

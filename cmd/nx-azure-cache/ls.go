@@ -8,12 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
-const lsHelp = `List the entries of the remote cache, one per line: the scope, the task hash, the task,
+var lsHelp = `List the entries of the remote cache, one per line: the scope, the task hash, the task,
 the size, the time at which the storage wrote it, the state of its signature, and the
 provenance that the entry claims (repository, ref, commit, run).
 
@@ -39,8 +40,7 @@ follows), code, provenance (repository, ref, commit, run, tool, task, time). Wit
 --total it prints one object: entries, bytes, scopes (scope, entries, bytes).
 
 The number of entries goes to stderr. The exit code is 0 even if no entry matches.
-Listing requires the permission to list: a role with blobs/read, or a SAS with sp=rl.
-` + workspaceHelp
+` + permissionsHelp(permissions.List) + workspaceHelp
 
 const lsExamples = `  npx nx-azure-cache ls --scope trusted --after 2h
   npx nx-azure-cache ls --scope 'pr-*' --before 30d --json
@@ -94,7 +94,7 @@ func ls(ctx context.Context, std stdio, options lsOptions) error {
 	if err != nil {
 		return usage.Wrong(err)
 	}
-	inventory, err := openInventory(std, &options.workspace)
+	inventory, err := openInventory(std, &options.workspace, permissions.List)
 	if err != nil {
 		return err
 	}

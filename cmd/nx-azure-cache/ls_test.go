@@ -302,7 +302,7 @@ func TestHelpOfLists(t *testing.T) {
 	for command, want := range map[string][]string{
 		"ls":      {"npx nx-azure-cache ls --scope trusted", "sp=rl", "2w: --before 30d", "No license is needed"},
 		"inspect": {"npx nx-azure-cache inspect 3141", "exit code is 1", "No license is needed"},
-		"evict":   {"npx nx-azure-cache evict --signer", "clock of the storage", "sp=rld", "No license is needed"},
+		"evict":   {"npx nx-azure-cache evict --signer", "clock of the storage", "sp=rdl", "No license is needed"},
 	} {
 		stdout, stderr, err := runWith(t, nil, command, "--help")
 		if err != nil || stderr != "" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
@@ -79,7 +80,7 @@ func directoryRule(params rpc.InitializeParams, getenv func(string) string) scra
 // openCache stacks the layers between a request and Azure. No other place decides their
 // order.
 func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, directories scratch.Rule) error {
-	containers, err := s.OpenContainers(append(r.Reads(), r.Scope))
+	containers, err := s.OpenContainers(permissions.OfRun(r.Mode == cache.ReadWrite), append(r.Reads(), r.Scope))
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
@@ -20,6 +21,11 @@ The container is the one in nx.json: run this with npx in the workspace. Elsewhe
 name it with --container, and the account with --account-name or --endpoint unless
 ` + config.ConnectionVariable + ` is set. The credential is that variable or
 the sign-in of this machine (az login). No license is needed.`
+
+// permissionsHelp says what a command needs as a whole.
+func permissionsHelp(use permissions.Use) string {
+	return "It needs " + use.Advice() + ".\n"
+}
 
 // addWorkspaceFlags adds the flags that override nx.json.
 func addWorkspaceFlags(command *cobra.Command, o *config.Overrides) {
@@ -50,12 +56,12 @@ func readWorkspace(std stdio, o *config.Overrides) (config.Workspace, error) {
 }
 
 // openInventory opens the entries that a command works on.
-func openInventory(std stdio, o *config.Overrides) (*entries.Inventory, error) {
+func openInventory(std stdio, o *config.Overrides, use permissions.Use) (*entries.Inventory, error) {
 	where, err := readWorkspace(std, o)
 	if err != nil {
 		return nil, err
 	}
-	return entries.Open(where.Settings)
+	return entries.Open(where.Settings, use)
 }
 
 // warnOfClaims warns about ignored claims, for a command that needs no settings.

@@ -87,7 +87,7 @@ quickTest('F23_sp=r_reads_and_reports_the_missing_permission', async (t) => {
   await assertUndisturbed(a, {
     status: null,
     line: new RegExp(
-      `${container} refused to put \\(403 AuthorizationPermissionMismatch\\): the SAS has the permissions sp=r but lacks "c", which is needed to put: create another with .* --permissions rc `,
+      `${container} refused to put \\(403 AuthorizationPermissionMismatch\\): the SAS has the permissions sp=r but lacks "c", needed to restore and store results: create another with .* --permissions rc `,
     ),
   });
   assert.equal(a.lastRun()['words:build'].cacheStatus, 'remote-cache-hit');

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
@@ -20,6 +21,8 @@ import (
 // Container is what the lines say about the container of a request.
 type Container struct {
 	Name string
+	// Use is what the program does with the container.
+	Use permissions.Use
 	// Variable is the one that holds the connection string.
 	Variable string
 	URL      string // without a query

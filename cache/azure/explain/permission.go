@@ -1,8 +1,10 @@
 package explain
 
 import (
+	"fmt"
 	"regexp"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
@@ -14,10 +16,9 @@ func (r refusal) roleLacksPermission() diagnostic.Message {
 	if r.by == bySAS {
 		return r.sasLacksPermission()
 	}
-	role, more := "Storage Blob Data Contributor", ""
-	switch r.operation {
-	case "get", "inspect", "list":
-		more = " (Storage Blob Data Reader is enough for reading)"
+	role, more := r.Use.Role(), ""
+	if reading := permissions.Restore.Role(); role != reading && verbs[r.operation] == "read" {
+		more = fmt.Sprintf(" (%s is enough for reading)", reading)
 	}
 	return diagnostic.Messagef(diagnostic.RoleMissing, "%s lacks a data role that can %s blobs in the container %q (Owner and Contributor do not include one): run `az role assignment create --role %q --assignee %s --scope "+
 		"\"$(az storage account show --name %s --query id --output tsv)\"/blobServices/default/containers/%s`%s; it takes effect within ten minutes", r.signedBy(), verbs[r.operation], r.Name, role, shellWord(r.assignee()), shellWord(r.account()), shellWord(r.Name), more)

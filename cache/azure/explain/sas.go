@@ -10,17 +10,20 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
-// sasPermissions lists the SAS permissions of each operation. It needs one of them.
+// sasPermissions lists the SAS permissions of each operation. It needs one of them. What a
+// command needs as a whole is in package permissions.
 var sasPermissions = map[string]string{"get": "r", "inspect": "r", "put": "cw", "replace": "w", "list": "l", "delete": "d"}
 
 // sasLacksPermission is about the field sp of a SAS.
 func (r refusal) sasLacksPermission() diagnostic.Message {
 	allowed, needed := sasField(r.sas.Get("sp")), sasPermissions[r.operation]
+	missing := r.Use.Missing(allowed, needed)
 	switch {
 	case allowed == "" && r.sas.Get("si") != "":
-		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS takes its permissions from a stored access policy that lacks %q: add it to the policy, or %s", needed[:1], r.sasCommand())
+		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS takes its permissions from a stored access policy that lacks %q: give the policy the permissions %s, needed %s, or %s",
+			needed[:1], missing, r.Use.Purpose(), r.sasCommand())
 	case !strings.ContainsAny(allowed, needed):
-		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS has the permissions sp=%s but lacks %q, which is needed to %s: %s", allowed, needed[:1], r.operation, r.sasCommand())
+		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS has the permissions sp=%s but lacks %q, needed %s: %s", allowed, missing, r.Use.Purpose(), r.sasCommand())
 	case r.sas.Get("sr") == "b" || r.sas.Get("sr") == "d":
 		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS is for a single blob or directory (sr), but a cache needs one for a container: %s", r.sasCommand())
 	case r.sas.Get("skoid") != "":
@@ -30,14 +33,15 @@ func (r refusal) sasLacksPermission() diagnostic.Message {
 	}
 }
 
-// sasCommand is the command that creates a suitable SAS.
+// sasCommand creates a SAS that keeps the permissions of this one and allows the whole use.
 func (r refusal) sasCommand() string {
-	permissions := "rc" // what a cache needs
-	if needed := sasPermissions[r.operation]; needed != "" && !strings.ContainsAny(permissions, needed) {
-		permissions += needed[:1]
-	}
+	return r.SASCommand(r.Use.SASWith(sasField(r.sas.Get("sp")), sasPermissions[r.operation]))
+}
+
+// SASCommand is the command that creates a SAS with these permissions.
+func (c *Container) SASCommand(permissions string) string {
 	return fmt.Sprintf("create another with `az storage container generate-sas --account-name %s --name %s --permissions %s --https-only --expiry DATE --as-user --auth-mode login`, which prints the part after the ? of its URL",
-		shellWord(r.account()), shellWord(r.Name), permissions)
+		shellWord(c.account()), shellWord(c.Name), permissions)
 }
 
 func (r refusal) sasLacksService() diagnostic.Message {

@@ -2,14 +2,16 @@ package config
 
 import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
 // OpenContainers opens the containers that hold scopes, by name. They share the
-// credential, the connections and the memory.
-func (s Settings) OpenContainers(scopes []trust.Scope) (map[string]*azure.Container, error) {
+// credential, the connections and the memory. use is what they are for.
+func (s Settings) OpenContainers(use permissions.Use, scopes []trust.Scope) (map[string]*azure.Container, error) {
 	first, err := azure.Open(azure.Options{
 		Container:          s.Container,
+		Use:                use,
 		ConnectionString:   s.ConnectionString,
 		ConnectionVariable: s.connectionFrom,
 		SASURL:             s.SASURL,

@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
@@ -34,32 +35,41 @@ func networkFix(step, host string) string {
 }
 
 // readFix is the fix for a run that may not read.
-var readFix = `give the identity the role "Nx cache read" on the container (data action blobs/read; a SAS: sp=r); ` + aboutIdentities
+func (p *probe) readFix(a target) string {
+	return p.permissionFix(a, p.use, `the role "Nx cache read" on the container`, permissions.Restore)
+}
 
 // createFix is the fix for a run that may not store.
 func (p *probe) createFix(a target) string {
-	return fmt.Sprintf(`give the identity the role "Nx cache add" for %s/* (data actions blobs/read and blobs/add/action; a SAS: sp=rc); %s`,
-		p.path(a.scope), aboutIdentities)
+	return p.permissionFix(a, p.use, fmt.Sprintf(`the role "Nx cache add" for %s/*`, p.path(a.scope)), permissions.Store)
+}
+
+// permissionFix is the fix for a missing permission. A SAS gets all that the run needs, and
+// keeps what it has: one replacement is enough. Roles add up, and are for one scope each.
+func (p *probe) permissionFix(a target, use permissions.Use, role string, of permissions.Use) string {
+	if p.identity.Kind == identitySAS {
+		return p.blobs(a).SASCommand(use.SASWith(p.identity.Permissions)) + "; " + aboutKeys
+	}
+	return fmt.Sprintf("give the identity %s (%s); %s", role, of.Advice(), aboutIdentities)
 }
 
 // overwriteFix is the fix for a trusted run that may not replace damaged entries.
 func (p *probe) overwriteFix(a target) string {
-	return fmt.Sprintf(`give the identity of trusted runs the role "Nx cache write" for %s/* (data action blobs/write; a SAS: sp=rcw), or remove such entries with nx-azure-cache evict; %s`,
-		p.path(a.scope), aboutRepair)
+	fix := p.permissionFix(a, permissions.Repair, fmt.Sprintf(`of trusted runs the role "Nx cache write" for %s/*`, p.path(a.scope)), permissions.Repair)
+	return fix + "; or remove such entries with npx nx-azure-cache evict; " + aboutRepair
 }
 
 // separationFix says how to keep a run out of a scope.
 func (p *probe) separationFix(a target) string {
 	switch {
 	case p.policy.Scope.Kind() == trust.KindPullRequest && a.scope.Kind() == trust.KindPullRequest:
-		return `the storage cannot tell two pull requests of a repository apart: they sign in as one subject. Keep them from overwriting and deleting (the role "Nx cache add"; a SAS: sp=rc); ` +
-			aboutIdentities
+		return `the storage cannot tell two pull requests of a repository apart: they sign in as one subject. Keep them from overwriting and deleting (the role "Nx cache add"; a SAS: sp=` + permissions.Store.SAS() + "); " + aboutIdentities
 	case p.identity.Kind == identityKey:
 		return withoutKey
 	case p.identity.Kind == identitySAS:
 		// A run uses one connection string, and no SAS can read everything that the run
 		// reads and create in a part of it.
-		return "no SAS may create in one scope and only read another: let runs like this one only read (azure.ciMode or localMode in nx.json, and a SAS with sp=r), " +
+		return "no SAS may create in one scope and only read another: let runs like this one only read (azure.ciMode or localMode in nx.json, and a SAS with sp=" + permissions.Restore.SAS() + "), " +
 			"or sign in with an identity of their own; " + aboutKeys
 	default:
 		return fmt.Sprintf("give runs like this one an identity of their own that may not write %s/*: a condition on the path, or another container (azure.trust.containers in nx.json); %s",

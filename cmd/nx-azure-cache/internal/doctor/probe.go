@@ -7,6 +7,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
@@ -18,6 +19,7 @@ type probe struct {
 	policy       config.RunPolicy
 	getenv       func(string) string
 	identity     identity
+	use          permissions.Use
 	canary       string
 	targets      []target
 	containers   map[string]*azure.Container // by name
@@ -36,14 +38,14 @@ func openProbe(where config.Workspace) (*probe, error) {
 		settings: where.Settings, policy: where.Policy, getenv: where.Getenv, canary: newCanary(),
 		unresponsive: make(map[string]bool), reads: make(map[string]attempt), writes: make(map[string]attempts),
 	}
-	p.identity = identify(p.settings)
+	p.identity, p.use = identify(p.settings), permissions.OfRun(where.Policy.Mode == cache.ReadWrite)
 	p.targets = targets(p.policy.Run, p.canary)
 	var scopes []trust.Scope
 	for _, a := range p.targets {
 		scopes = append(scopes, a.scope)
 	}
 	var err error
-	p.containers, err = p.settings.OpenContainers(scopes)
+	p.containers, err = p.settings.OpenContainers(p.use, scopes)
 	return p, err
 }
 

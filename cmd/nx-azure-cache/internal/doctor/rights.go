@@ -49,7 +49,7 @@ func (e *examination) examineRead(ctx context.Context, a target, r *Report) bool
 		r.add(partRights, a.id+".read", "read in "+a.title, statusOK, "allowed, as restoring results requires", "")
 		return true
 	case refused:
-		r.add(partRights, a.id+".read", "read in "+a.title, statusFailed, tried.seen+": without it nothing is restored", readFix)
+		r.add(partRights, a.id+".read", "read in "+a.title, statusFailed, tried.seen+": without it nothing is restored", p.readFix(a))
 		return true
 	default:
 		found := statusUnknown

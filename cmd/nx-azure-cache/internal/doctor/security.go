@@ -101,7 +101,7 @@ func checkReads(ctx context.Context, p *probe, r *Report) {
 			c.Status = statusAllowed
 		case refused:
 			c.Status = statusMissing
-			c.Fix = readFix
+			c.Fix = p.readFix(a)
 		default:
 			c.Status = statusUnknown
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
@@ -19,13 +20,13 @@ type Inventory struct {
 	containers []*azure.Container // in the order of their names
 }
 
-// Open opens all containers of a workspace.
-func Open(s config.Settings) (*Inventory, error) {
+// Open opens all containers of a workspace for a command.
+func Open(s config.Settings, use permissions.Use) (*Inventory, error) {
 	var scopes []trust.Scope
 	for _, kind := range trust.Kinds() {
 		scopes = append(scopes, trust.Scope(kind))
 	}
-	byName, err := s.OpenContainers(scopes)
+	byName, err := s.OpenContainers(use, scopes)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
@@ -40,7 +41,7 @@ func openMany(t *testing.T, n, named int) *Inventory {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inv, err := Open(settings)
+	inv, err := Open(settings, permissions.List)
 	if err != nil {
 		t.Fatal(err)
 	}
