@@ -1,11 +1,12 @@
 'use strict';
 
-// Publishes builds to Verdaccio, with the commands of docs/publishing.md.
+// Publishes builds to Verdaccio, with the commands and the configuration of docs/publishing.md.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
+const yaml = require('yaml');
 const { build, platforms, version } = require('./build');
 const { blocks, read } = require('./docs/pages');
 const { cleanUp, temporaryFolder } = require('./kit/cleanup');
@@ -27,8 +28,18 @@ let verdaccio;
 /** @type {NodeJS.ProcessEnv} */
 let env;
 
+const page = read('docs/publishing.md');
+
+/** The only block of the page with a string in it. @param {string} language @param {string} part */
+function block(language, part) {
+  const found = blocks(page, language).filter((code) => code.includes(part));
+  assert.equal(found.length, 1, part);
+  return found[0];
+}
+
 before(async () => {
-  verdaccio = await startVerdaccio();
+  verdaccio = await startVerdaccio(configuration());
+  await logIn();
   env = {
     ...process.env,
     npm_config_cache: path.join(kept, 'npm'),
@@ -37,6 +48,29 @@ before(async () => {
   };
 });
 after(cleanUp);
+
+/** The configuration of the page, with this machine's registry instead of npmjs.com. */
+function configuration() {
+  const { storage, uplinks, ...rest } = yaml.parse(block('yaml', 'uplinks:'));
+  assert.equal(storage, './storage');
+  assert.deepEqual(Object.keys(uplinks), [rest.packages['**'].proxy]);
+  rest.packages['**'].proxy = 'machine';
+  return rest;
+}
+
+/** What `npm login` does. It asks for a name and a password. */
+async function logIn() {
+  const url = `${verdaccio.url}-/user/org.couchdb.user:publisher`;
+  const response = await fetch(url, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'publisher', password: 'of-this-test' }),
+  });
+  const { token } = /** @type {{ token: string }} */ (await response.json());
+  assert.ok(token, `${response.status}`);
+  const key = verdaccio.url.replace('http:', '');
+  fs.writeFileSync(verdaccio.npmrc, `${key}:_authToken=${token}\n`);
+}
 
 /**
  * Builds the packages with files in place of the binaries.
@@ -55,12 +89,8 @@ const buildPackages = (targets) =>
 
 /** Runs the loop of docs/publishing.md, unchanged. */
 function publish(added = {}) {
-  const loop = blocks(read('docs/publishing.md'), 'sh').find((code) =>
-    code.includes('npm publish'),
-  );
-  assert.ok(loop);
   const options = { cwd: temporary, env: { ...env, ...added } };
-  return attempt('bash', ['-c', loop], options);
+  return attempt('bash', ['-c', block('sh', 'npm publish')], options);
 }
 
 async function published() {
@@ -103,6 +133,16 @@ describe('publishing', { skip: process.platform === 'win32' }, () => {
     await buildPackages(platforms);
     const { output } = await publish();
     assert.deepEqual(await published(), names, output);
+
+    const [check] = block('sh', 'dist.integrity').split('\n\n');
+    const { stdout } = await run('bash', ['-ec', check], {
+      cwd: temporary,
+      env,
+    });
+    for (const name of names.slice(0, platforms.length)) {
+      assert.ok(stdout.includes(`"${name}": "${version}"`), stdout);
+      assert.match(stdout, new RegExp(`name = '${name}'`));
+    }
 
     const [workspace, clone] = ['workspace', 'clone'].map((name) =>
       path.join(temporary, name),

@@ -7,6 +7,7 @@ const { pages, read, withoutCode } = require('./pages');
 const all = [
   ...pages,
   'npm/powerpack-azure-cache/README.md',
+  'scripts/kit/README.md',
   'scripts/workspace/README.md',
   'testdata/license/README.md',
   'testdata/rpc/README.md',
@@ -30,11 +31,18 @@ const inline = all.flatMap((page) =>
   [...withoutCode(read(page)).matchAll(/`([^`\n]+)`/g)]
     .map(([, code]) => ({ page, code }))
     .filter(({ code }) =>
-      /^(npx |nx-azure-cache [a-z]|openssl |npm (run|test)|go run |keys |license )/.test(
+      /^([A-Z_]+=\S+ )*(npx |(pnpm|yarn|bunx?) (?!exec$|nx$)|nx-azure-cache [a-z]|openssl |npm |node (--|scripts)|go (run|test|doc|build) |az (?!does )|gh |terraform |git )/.test(
         code,
       ),
     ),
 );
+
+/** Commands of this package in YAML, each in a line of its own. */
+const inYaml = blocks
+  .filter(({ language }) => language === 'yaml')
+  .flatMap(({ page, code }) =>
+    [...code.matchAll(/(npx nx.*)$/gm)].map(([, code]) => ({ page, code })),
+  );
 
 /**
  * Lists the simple commands of a script, including those in `$(…)`, without comments, line
@@ -66,9 +74,9 @@ const commands = [
     .flatMap(({ page, code }) =>
       commandsOf(code).map((command) => ({ page, command })),
     ),
-  ...inline.flatMap(({ page, code }) =>
+  ...[...inline, ...inYaml].flatMap(({ page, code }) =>
     commandsOf(code).map((command) => ({ page, command })),
   ),
 ];
 
-module.exports = { blocks, commands };
+module.exports = { blocks, commands, commandsOf };

@@ -1,51 +1,16 @@
 'use strict';
 
-// Runs every command of the pages that can run. The tables `elsewhere` and
-// `readElsewhere` list the others, with the reason. A block or command in neither table fails.
+// Runs the commands in the pages that make and show keys and licenses, and the shell for a CI.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const yaml = require('yaml');
 const { temporaryFolder } = require('../kit/cleanup');
 const { root } = require('../kit/root');
 const { go } = require('../kit/go');
 const { run } = require('../kit/run');
 const { blocks, commands } = require('./code');
-const { read } = require('./pages');
-
-/** Programs whose commands cannot run here, and why. */
-const elsewhere = {
-  az: 'needs an Azure account; scripts/docs/security.test.js checks its roles and conditions',
-  gh: 'needs a repository on GitHub',
-  terraform: 'needs an Azure account; main.tf is in security.test.js',
-  git: 'changes the repository',
-  'npx tsc': '`npm test -- lint` runs it',
-  'npx prettier': 'the same',
-  'npm install': 'needs the published package; scripts/e2e installs it',
-  'npm uninstall': 'the same',
-  'npm view': 'the same',
-  'npm login': 'needs a registry',
-  'npm publish':
-    'needs a registry; scripts/docs/publishing.test.js runs it with a fake npm',
-  'npm audit': 'needs the published package',
-  'npm init': 'the same',
-  'npx nx':
-    'needs a workspace with Nx; scripts/e2e runs nx add, run-many and reset',
-};
-
-/** Builtins of a shell, and programs that every system has. */
-const ofShell =
-  /^(for|do|done|case|esac|break|if|then|fi|export|cd|sed|echo|printf|node|cat|curl|base64|mktemp|[A-Z_]+=|\S+\)|\{|\}|$)/;
-
-/** Languages of blocks that do not run here, and the test that reads them. */
-const readElsewhere = {
-  groovy: 'scripts/docs/ci.test.js reads the Jenkinsfile',
-  ini: 'is an .npmrc or its like',
-  text: 'is the output of a command, or a condition of a role: security.test.js',
-  '': 'is a diagram, a listing of folders, a session (testdata/rpc) or a line of output',
-};
 
 /** @type {string} */
 let folder;
@@ -62,155 +27,6 @@ before(async () => {
   await go(['build', '-o', folder, ...packages]);
 });
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
-
-const words = (/** @type {string} */ command) =>
-  [...command.matchAll(/"([^"]*)"|'([^']*)'|([^\s"']+)/g)].map(
-    ([, double, single, plain]) => double ?? single ?? plain,
-  );
-
-describe('blocks', () => {
-  test('are run, read or in a table', () => {
-    for (const { page, language, code } of blocks) {
-      const isKnown =
-        ['sh', 'json', 'yaml'].includes(language) || language in readElsewhere;
-      assert.ok(isKnown, `${page}: a block of ${language}:\n${code}`);
-    }
-    const used = new Set(blocks.map(({ language }) => language));
-    for (const language of Object.keys(readElsewhere)) {
-      assert.ok(used.has(language), `there is no block of "${language}"`);
-    }
-  });
-
-  test('of shell have valid syntax', async () => {
-    const scripts = blocks.filter(({ language }) => language === 'sh');
-    assert.ok(scripts.length > 40);
-    await Promise.all(
-      scripts.map(({ code }, i) => {
-        const file = path.join(folder, `${i}.sh`);
-        fs.writeFileSync(file, code);
-        return run('bash', ['-n', file]);
-      }),
-    );
-  });
-
-  test('of YAML are valid', () => {
-    for (const { page, code } of blocks.filter(
-      ({ language }) => language === 'yaml',
-    )) {
-      const { errors, warnings } = yaml.parseDocument(code);
-      assert.deepEqual([...errors, ...warnings], [], page);
-    }
-  });
-});
-
-describe('commands', () => {
-  test('all use a program that runs here or is in the table', () => {
-    const unknown = [];
-    for (const { page, command } of commands) {
-      const [program, second] = words(
-        command.replace(/^([A-Z_]+=\S*\s+)+/, ''),
-      );
-      const isKnown =
-        ofShell.test(command) ||
-        program in elsewhere ||
-        `${program} ${second}` in elsewhere ||
-        /^(npx )?nx-azure-cache |^(keys|license) |^openssl |^npm (run|test)|^go run |^npx nx-azure-cache/.test(
-          command,
-        ) ||
-        /^npx nx /.test(command.replace(/^([A-Z_]+=\S*\s+)+/, ''));
-      if (!isKnown) unknown.push(`${page}: ${command}`);
-    }
-    assert.deepEqual(unknown, []);
-  });
-
-  test('the table has only programs that a page uses', () => {
-    const text = commands.map(({ command }) => command).join('\n');
-    for (const program of Object.keys(elsewhere)) {
-      if (program === 'git') continue;
-      assert.match(text, new RegExp(`(^|\\s|\\()${program} `, 'm'), program);
-    }
-  });
-
-  test('npm run names a script of package.json', () => {
-    const { scripts } = JSON.parse(read('package.json'));
-    const used = commands.flatMap(({ command }) =>
-      [...command.matchAll(/^npm (?:run ([\w:-]+)|(test))/g)].map(
-        ([, name, test]) => name ?? test,
-      ),
-    );
-    assert.ok(used.length > 30);
-    for (const name of used) assert.ok(name in scripts, `npm run ${name}`);
-  });
-
-  test('generators and their options exist', () => {
-    const { generators } = JSON.parse(
-      read('npm/nx-azure-cache/generators.json'),
-    );
-    let count = 0;
-    for (const { page, command } of commands) {
-      const [, name, rest] =
-        /^npx nx (?:g|generate) @nx\/powerpack-azure-cache:(\w+)(.*)/.exec(
-          command,
-        ) ?? [];
-      if (!name) continue;
-      count++;
-      assert.ok(name in generators, `${page}: ${command}`);
-      const { properties } = JSON.parse(
-        read(path.join('npm/nx-azure-cache', generators[name].schema)),
-      );
-      for (const [, option] of rest.matchAll(/--(\w+)/g)) {
-        assert.ok(option in properties, `${page}: ${command}: ${option}`);
-      }
-    }
-    assert.ok(count > 3);
-  });
-
-  test('commands and flags of nx-azure-cache exist', async () => {
-    /** @type {Map<string, Promise<string>>} */
-    const helps = new Map();
-    const help = (/** @type {string[]} */ names) => {
-      const key = names.join(' ');
-      const found =
-        helps.get(key) ??
-        run(binary, [...names, '--help']).then(({ stdout }) => stdout);
-      helps.set(key, found);
-      return found;
-    };
-    let count = 0;
-    for (const { page, command } of commands) {
-      const line = command.replace(/^npx nx-azure-cache|^nx-azure-cache/, '');
-      const isOurs =
-        line !== command ||
-        /^(keys|license) (generate|show|status|activate)\b/.test(command);
-      if (!isOurs || /^[:/]/.test(line)) continue;
-      count++;
-      const [name, second] = words(line);
-      if (!name || name === '…') continue;
-      assert.match(
-        await help([]),
-        new RegExp(`^  ${name} `, 'm'),
-        `${page}: ${command}`,
-      );
-      const parts = [name];
-      if (['keys', 'license'].includes(name) && second) {
-        assert.match(
-          await help([name]),
-          new RegExp(`^  ${second} `, 'm'),
-          `${page}: ${command}`,
-        );
-        parts.push(second);
-      }
-      for (const [, flag] of line.matchAll(/\s\[?--([a-z-]+)/g)) {
-        assert.match(
-          await help(parts),
-          new RegExp(`--${flag}\\b`),
-          `${page}: ${command}`,
-        );
-      }
-    }
-    assert.ok(count > 40, `${count}`);
-  });
-});
 
 /** An environment without anything specific to this machine. */
 const env = { PATH: process.env.PATH, HOME: process.env.HOME };
@@ -300,13 +116,27 @@ describe('keys', () => {
       /BEGIN CERT/,
     );
   });
+});
 
-  test('every openssl command is tested here', () => {
-    for (const { page, command } of commands) {
-      if (!command.startsWith('openssl ')) continue;
-      assert.match(command, /^openssl (base64|genpkey|pkey|x509) /, page);
-    }
-  });
+test('the block for another CI derives the ref', async () => {
+  const block = blocks.find(({ code }) => code.includes('DRONE_COMMIT_REF'));
+  assert.ok(block);
+  const script = `set -eu\n${block.code}\nprintf %s "$NX_AZURE_CACHE_REF"`;
+  for (const [trigger, ref] of Object.entries({
+    'pr/12': 'refs/pull/12',
+    'branch/feature/x': 'refs/heads/feature/x',
+    'tag/v1': 'refs/tags/v1',
+    '': 'refs/heads/main', // on Drone
+  })) {
+    const { stdout } = await run('bash', ['-c', script], {
+      env: {
+        ...env,
+        DRONE_COMMIT_REF: 'refs/heads/main',
+        CODEBUILD_WEBHOOK_TRIGGER: trigger,
+      },
+    });
+    assert.equal(stdout, ref);
+  }
 });
 
 describe('licenses', () => {

@@ -5,9 +5,12 @@
 const assert = require('node:assert/strict');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
+const { Ajv } = require('ajv');
 const { Client } = require('../../npm/nx-azure-cache/lib/client');
+const { version } = require('../build');
 const { cleanUp, temporaryFolder } = require('../kit/cleanup');
 const { developmentLicense } = require('../kit/license');
+const { alias } = require('../kit/names');
 const { run } = require('../kit/run');
 const { buildServer } = require('../kit/sessions/programs');
 const { blocks } = require('./code');
@@ -55,9 +58,36 @@ describe('values of nx.json', () => {
     assert.equal(wrong.enabled, false);
   });
 
+  test('are valid by the schema of nx.json', () => {
+    const ajv = new Ajv({ strict: false, validateSchema: false });
+    const schema = JSON.parse(read('npm/nx-azure-cache/schema.json'));
+    delete schema.$schema; // ajv knows this draft by an address with "#"
+    const validate = ajv.compile(schema);
+    for (const { page, value } of values) {
+      if (!('azure' in value)) continue;
+      validate(value.azure);
+      assert.deepEqual(validate.errors ?? [], [], page);
+    }
+    assert.equal(validate({ container: 'A' }), false);
+  });
+
+  test('of package.json pin this version under the alias', () => {
+    const files = values.filter(({ value }) => 'devDependencies' in value);
+    assert.ok(files.length > 0);
+    for (const { page, value } of files) {
+      const { devDependencies, overrides = devDependencies } = value;
+      for (const pinned of [devDependencies, overrides]) {
+        assert.deepEqual(Object.keys(pinned), [alias], page);
+        const [, found] =
+          /^npm:nx-azure-cache@\^?(.*)/.exec(pinned[alias]) ?? [];
+        assert.equal(found, version, page);
+      }
+    }
+  });
+
   test('or are files beside the pages', () => {
     for (const { page, value } of values) {
-      if ('azure' in value) continue;
+      if ('azure' in value || 'devDependencies' in value) continue;
       const [, file] =
         Object.entries(filesOfJson).find(([key]) => key in value) ?? [];
       assert.ok(file, `${page}: ${JSON.stringify(value).slice(0, 80)}`);

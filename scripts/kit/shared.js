@@ -172,6 +172,7 @@ async function once(folder, fill) {
 }
 
 exports.buildWithoutCache = buildWithoutCache;
+exports.emptyWorkspace = emptyWorkspace;
 exports.environmentOf = environmentOf;
 exports.installedWorkspace = installedWorkspace;
 exports.once = once;

@@ -12,11 +12,16 @@ const { addOurPlatforms } = require('./stand-ins');
 /**
  * Starts Verdaccio, an npm registry. It holds our packages, fetches all others from this
  * machine's registry, and keeps them for the next run.
+ *
+ * @param {object} [changes] to the configuration
  */
-async function startVerdaccio() {
+async function startVerdaccio(changes = {}) {
   const folder = temporaryFolder('verdaccio');
   const config = path.join(folder, 'config.yaml');
-  fs.writeFileSync(config, JSON.stringify(await configuration(folder)));
+  fs.writeFileSync(
+    config,
+    JSON.stringify({ ...(await configuration(folder)), ...changes }),
+  );
   const passedOn = path.join(kept, 'registry');
   fs.mkdirSync(passedOn, { recursive: true });
   fs.mkdirSync(path.join(folder, 'storage'));

@@ -49,14 +49,25 @@ test('npm run fixtures runs the sessions with a name', async () => {
 describe('examples in the documentation', { concurrency }, () => {
   for (const file of ['testdata/rpc/README.md', 'CONTRIBUTING.md']) {
     const text = fs.readFileSync(path.join(root, file), 'utf8');
-    const examples = [...text.matchAll(/^( *)```\w*\n([^]*?)^ *```$/gm)]
-      .map(([, indent, code]) =>
-        code.replaceAll(RegExp(`^${indent}`, 'gm'), ''),
-      )
-      .filter((code) => /^for (server|both)$/m.test(code));
+    // As it stands in the file: an example that is indented does not parse.
+    const examples = [...text.matchAll(/^ *```\w*\n([^]*?)^ *```$/gm)]
+      .map(([, code]) => code)
+      .filter((code) => /^ *for (server|both)$/m.test(code));
     test(`${file} has one example, which passes`, async () => {
       assert.equal(examples.length, 1);
       await runAgainstServer(programs, parseSession(file, examples[0]));
+    });
+    test(`${file} gives its example a name that is free`, () => {
+      const [, name] =
+        /(?:such as|save it as)\s+`testdata\/rpc\/([\w-]+)\.session`/.exec(
+          text,
+        ) ?? [];
+      assert.ok(name);
+      assert.ok(text.includes(`npm run fixtures -- ${name}`));
+      const taken = loadSessions().filter((session) =>
+        session.name.includes(name),
+      );
+      assert.deepEqual(taken, []);
     });
   }
 });
