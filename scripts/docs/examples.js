@@ -134,7 +134,7 @@ const blocks = [
   },
   {
     language: '',
-    has: /^cmd\/nx-azure-cache\//,
+    has: /^cmd\/nx-azure-cache\//m,
     by: [docs('map'), 'the map'],
   },
   { language: '', has: /[─▶]/, cannot: 'is a diagram' },
