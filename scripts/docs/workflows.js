@@ -4,6 +4,8 @@
 // only keys, inputs and permissions that exist.
 
 const assert = require('node:assert/strict');
+const yaml = require('yaml');
+const { read } = require('./pages');
 
 /** @typedef {Record<string, any>} Mapping */
 
@@ -26,6 +28,12 @@ const inputs = {
   'actions/download-artifact@v8': 'name path',
   'azure/login@v2': 'client-id tenant-id allow-no-subscriptions environment',
 };
+
+/** The action of this repository, without its version. */
+const ownAction = 'nx-azure-cache/nx-azure-cache/.github/actions/setup';
+inputs[ownAction] = Object.keys(
+  yaml.parse(read('.github/actions/setup/action.yml')).inputs,
+).join(' ');
 
 /**
  * @param {Mapping} mapping
@@ -77,7 +85,9 @@ function hasKeysOfSteps(step, versionOf = (uses) => uses) {
   hasOnly(step, ofSteps, where);
   assert.equal('uses' in step, !('run' in step), where);
   if (step.uses) {
-    const action = versionOf(step.uses);
+    const [name, version] = step.uses.split('@');
+    const isOwn = name === ownAction && /^v\d+\.\d+\.\d+$/.test(version);
+    const action = isOwn ? ownAction : versionOf(step.uses);
     assert.ok(inputs[action], action);
     hasOnly(step.with ?? {}, inputs[action], action);
   }
