@@ -144,10 +144,14 @@ function buildMainPackage(folder) {
   }
   copy('README.md', path.join(target, 'README.md'));
   copy('LICENSE', path.join(target, 'LICENSE'));
+  // `help CODE` prints its sections.
+  const page = 'troubleshooting.md';
+  copy(`docs/${page}`, path.join(target, page));
   writeJson(path.join(target, 'package.json'), {
     ...manifest,
     version,
     repository,
+    files: [...manifest.files, page],
     optionalDependencies: Object.fromEntries(
       platforms.map((platform) => [packageName(platform), version]),
     ),

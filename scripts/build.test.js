@@ -161,7 +161,7 @@ test('the tarball of a platform keeps its binary executable, in 5 MB', async () 
 
 /** The files and folders that npm publishes of a package. */
 const isShipped =
-  /^(LICENSE|README\.md|package\.json|index\.(js|d\.ts)|bin\.js|generators\.json|(nx\.)?schema\.json|bin\/[^/]+\.js|lib\/.+\.js|generators\/(activate|doctor|init|remove|update)\/[^/]+\.(js|json|d\.ts)|generators\/init\/templates\/(azure\.sh|(azure|github|gitlab)\.yml|Jenkinsfile))$/;
+  /^(LICENSE|(README|troubleshooting)\.md|package\.json|index\.(js|d\.ts)|bin\.js|generators\.json|(nx\.)?schema\.json|bin\/[^/]+\.js|lib\/.+\.js|generators\/(activate|doctor|init|remove|update)\/[^/]+\.(js|json|d\.ts)|generators\/init\/templates\/(azure\.sh|(azure|github|gitlab)\.yml|Jenkinsfile))$/;
 
 test('the tarballs hold what is needed and no tests', async () => {
   for (const [name, needed] of Object.entries({

@@ -151,8 +151,6 @@ const allowed = {
     'cmd/nx-azure-cache/internal/taskfilter',
     'cmd/nx-azure-cache/internal/terminal',
   ],
-  // It gets the page from its caller.
-  'cmd/nx-azure-cache/internal/explanation': [],
   'cmd/nx-azure-cache/internal/taskfilter': [],
   'cmd/nx-azure-cache/internal/terminal': [],
   // Shared by the tests of the rooms. It imports no room, so every room can use it.
@@ -181,15 +179,11 @@ const allowed = {
     'cmd/nx-azure-cache/internal/doctor',
     'cmd/nx-azure-cache/internal/drain',
     'cmd/nx-azure-cache/internal/entries',
-    'cmd/nx-azure-cache/internal/explanation',
     'cmd/nx-azure-cache/internal/taskfilter',
     'cmd/nx-azure-cache/internal/terminal',
-    'docs',
     'license',
     'rpc',
   ],
-  // The pages that the binary prints.
-  docs: [],
   'cmd/nx-azure-testtool': [
     'cache/azure/azuretest',
     'cache/azure/azuretest/faults',

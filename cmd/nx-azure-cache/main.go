@@ -80,7 +80,7 @@ Nx starts this program once the npm package is installed
 (nx add @nx/powerpack-azure-cache@npm:nx-azure-cache) and nx.json has an
 "azure" block. You can run the commands below by hand.
 
-A line of a run ends with a code. "nx-azure-cache help NXAC012" explains it.
+A line of a run ends with a code. "npx nx-azure-cache help NXAC012" explains it.
 
 ` + usage.Help + `
 doctor --help lists its own.`,
@@ -91,7 +91,6 @@ doctor --help lists its own.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.AddCommand(newServe(raw), newDrain(std), newDoctor(std), newLs(std), newInspect(std), newEvict(std), newConfig(std), newKeys(std), newLicense(std), newVersion(std))
-	root.SetHelpCommand(newHelp(std))
 	root.SetIn(std.stdin)
 	root.SetOut(std.stdout)
 	root.SetErr(std.stderr)

@@ -12,6 +12,7 @@ const { examine } = require('../lib/doctor/examine');
 const { formatJson, formatText } = require('../lib/doctor/print');
 const { binaryRow } = require('../lib/doctor/versions');
 const { readEnvironment } = require('../lib/environment');
+const { explain } = require('../lib/explanation');
 const { version } = require('../package.json');
 const { printableLine } = require('../lib/printable');
 const { firstLine } = require('../lib/reason');
@@ -34,6 +35,24 @@ const env = environment.variables;
 const checks = isDoctor ? examine(environment) : [];
 
 try {
+  const explained = args[0] === 'help' ? explain(args.slice(1)) : undefined;
+  if (explained) {
+    process.stdout.write(explained.stdout);
+    process.stderr.write(explained.stderr);
+    process.exitCode = explained.exitCode;
+  } else {
+    runBinary();
+  }
+} catch (err) {
+  process.exitCode = 1;
+  if (isDoctor) printAlone(firstLine(err));
+  else
+    process.stderr.write(
+      printableLine(`nx-azure-cache: ${firstLine(err)}`) + '\n',
+    );
+}
+
+function runBinary() {
   // Ctrl-C also reaches the binary, which then cleans up.
   process.on('SIGINT', () => {});
   const { status, signal, error } = spawnSync(binaryPath({ env }), args, {
@@ -44,13 +63,6 @@ try {
   process.removeAllListeners('SIGINT');
   if (signal) process.kill(process.pid, signal);
   process.exitCode = status ?? 1;
-} catch (err) {
-  process.exitCode = 1;
-  if (isDoctor) printAlone(firstLine(err));
-  else
-    process.stderr.write(
-      printableLine(`nx-azure-cache: ${firstLine(err)}`) + '\n',
-    );
 }
 
 /**
