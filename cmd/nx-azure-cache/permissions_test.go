@@ -39,7 +39,7 @@ var (
 	refused = regexp.MustCompile(`refused to \w+ \(403|refused: 403`)
 )
 
-// Whoever follows the advice of an error about a SAS once has no second such error,
+// Anyone who follows the advice of an error about a SAS once has no second such error,
 // whatever permissions the SAS had before. The advice takes none of them away.
 func TestSASAdviceConverges(t *testing.T) {
 	const readOnly = `{"container": "artifacts", "localMode": "read-only"}`

@@ -1,6 +1,6 @@
 // Package permissions knows what each use of a container requires: permissions of a SAS,
 // data actions and a role. Errors, the help of the commands and the guides take it from
-// here, so that whoever follows one advice needs no second one.
+// here, so that anyone who follows one advice needs no second one.
 package permissions
 
 import (

@@ -48,7 +48,7 @@ func (p *probe) createFix(a target) string {
 // keeps what it has: one replacement is enough. Roles add up, and are for one scope each.
 func (p *probe) permissionFix(a target, use permissions.Use, role string, of permissions.Use) string {
 	if p.identity.Kind == identitySAS {
-		return p.blobs(a).SASCommand(use.SASWith(p.identity.Permissions)) + "; " + aboutKeys
+		return "replace the SAS: " + p.blobs(a).SASCommand(use.SASWith(p.identity.Permissions)) + "; " + aboutKeys
 	}
 	return fmt.Sprintf("give the identity %s (%s); %s", role, of.Advice(), aboutIdentities)
 }
