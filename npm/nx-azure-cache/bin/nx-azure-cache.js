@@ -14,6 +14,7 @@ const { binaryRow } = require('../lib/doctor/versions');
 const { readEnvironment } = require('../lib/environment');
 const { explain } = require('../lib/explanation');
 const { version } = require('../package.json');
+const { requireNx } = require('../lib/nx-module');
 const { printableLine } = require('../lib/printable');
 const { firstLine } = require('../lib/reason');
 const {
@@ -87,7 +88,7 @@ function workspaceVariable() {
 function cacheDirectory() {
   if (args[0] !== 'inspect') return {};
   try {
-    return { cacheDirectory: require('nx/src/utils/cache-directory').cacheDir };
+    return { cacheDirectory: requireNx('src/utils/cache-directory').cacheDir };
   } catch {
     return {};
   }

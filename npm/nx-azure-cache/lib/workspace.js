@@ -2,6 +2,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { requireNx } = require('./nx-module');
 
 /**
  * The parts of nx.json that the cache uses.
@@ -18,10 +19,10 @@ const path = require('node:path');
  * @param {Environment} environment
  */
 function readWorkspace(environment) {
-  const { workspaceRoot } = require('nx/src/utils/workspace-root');
-  const { readNxJson } = require('nx/src/config/nx-json');
-  const { isCI } = require('nx/src/utils/is-ci');
-  const { readJsonFile } = require('nx/src/utils/fileutils');
+  const { workspaceRoot } = requireNx('src/utils/workspace-root');
+  const { readNxJson } = requireNx('src/config/nx-json');
+  const { isCI } = requireNx('src/utils/is-ci');
+  const { readJsonFile } = requireNx('src/utils/fileutils');
   const nxJson = /** @type {NxJson} */ (readNxJson(workspaceRoot));
   const file = path.join(workspaceRoot, 'nx.json');
   const own = /** @type {NxJson} */ (
@@ -29,7 +30,7 @@ function readWorkspace(environment) {
   );
   return {
     workspaceRoot,
-    nxVersion: /** @type {string} */ (require('nx/package.json').version),
+    nxVersion: /** @type {string} */ (requireNx('package.json').version),
     ci: environment.withOuterVariables(() => Boolean(isCI())),
     claims: environment.claimsForServer(),
     config: nxJson.azure,
@@ -71,7 +72,7 @@ function defaultBase({ defaultBase, affected }) {
 /** The workspace's root, or the current directory. */
 function workspaceRoot() {
   try {
-    return require('nx/src/utils/workspace-root').workspaceRoot;
+    return requireNx('src/utils/workspace-root').workspaceRoot;
   } catch {
     return process.cwd();
   }
@@ -83,8 +84,8 @@ function workspaceRoot() {
  */
 function loadEnvFiles() {
   try {
-    const { workspaceRoot } = require('nx/src/utils/workspace-root');
-    require('nx/src/utils/dotenv').loadRootEnvFiles(workspaceRoot);
+    const { workspaceRoot } = requireNx('src/utils/workspace-root');
+    requireNx('src/utils/dotenv').loadRootEnvFiles(workspaceRoot);
   } catch {
     // Without Nx, nothing loads them.
   }

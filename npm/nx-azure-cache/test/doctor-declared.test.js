@@ -4,6 +4,8 @@
 // the lockfile. The launcher runs from a folder outside the workspace, as with npx.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { describe, test } = require('node:test');
 const { version } = require('../package.json');
 const { Workspace, ourName } = require('./doctor-fixture');
@@ -57,6 +59,20 @@ describe('doctor compares package.json and the lockfile', () => {
       status === 'failed' ? [fix] : [],
     );
     assert.deepEqual(fixes, [add, add, add]);
+  });
+
+  test('npx fetched this package, but no Nx, and runs it in a subfolder', (t) => {
+    const locked = { version: '0.1.1', resolved: 'https://x/a-0.1.1.tgz' };
+    const options = { spec: '0.1.1', locked, shim: false };
+    const workspace = workspaceWith(t, options);
+    workspace.install(ourName, { version: '0.1.1' });
+    const folder = path.dirname(path.dirname(workspace.launcher));
+    fs.rmSync(path.join(folder, '..', 'nx'));
+    workspace.write('packages/a/x', '');
+    workspace.cwd = path.join(workspace.root, 'packages', 'a');
+    const rows = workspace.examine();
+    assert.deepEqual(rows.failed, ['loaded', 'declared', 'locked']);
+    rows.assert('nx', 'ok', '24.');
   });
 
   test('the lockfile alone has another package', (t) => {

@@ -50,6 +50,8 @@ class Workspace {
    */
   constructor(t, { nxJson = {}, shim: hasShim = true } = {}) {
     this.root = temporaryFolder(t);
+    /** Where the launcher runs. */
+    this.cwd = this.root;
     this.modules = path.join(this.root, 'node_modules');
     fs.mkdirSync(this.modules);
     this.write('nx.json', JSON.stringify(nxJson));
@@ -124,7 +126,7 @@ class Workspace {
       process.execPath,
       [this.launcher, 'doctor', ...flags],
       {
-        cwd: this.root,
+        cwd: this.cwd,
         env: environment(this.root, {
           NX_AZURE_CACHE_BINARY: this.binary,
           ...env,

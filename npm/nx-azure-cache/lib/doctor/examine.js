@@ -3,6 +3,7 @@
 // The part of `nx-azure-cache doctor` that needs Node.js: which package Nx loads here. The
 // binary runs the other checks and prints all of them.
 
+const { requireNx } = require('../nx-module');
 const { firstLine } = require('../reason');
 const { workspaceRoot } = require('../workspace');
 const { examineDeclared } = require('./declared');
@@ -58,7 +59,7 @@ function examine({ variables }, root = workspaceRoot()) {
  */
 function readNxJson(root) {
   try {
-    return require('nx/src/config/nx-json').readNxJson(root) ?? {};
+    return requireNx('src/config/nx-json').readNxJson(root) ?? {};
   } catch {
     return {};
   }

@@ -6,6 +6,7 @@
 const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
+const { requireNx } = require('../nx-module');
 
 /**
  * An installed package.
@@ -105,7 +106,7 @@ const managers = ['npm', 'pnpm', 'yarn', 'bun'];
  */
 function packageManager(root) {
   try {
-    const { detectPackageManager } = require('nx/src/utils/package-manager');
+    const { detectPackageManager } = requireNx('src/utils/package-manager');
     const found = detectPackageManager(root);
     return managers.includes(found) ? found : 'npm';
   } catch {
