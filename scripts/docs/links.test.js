@@ -37,6 +37,32 @@ describe('links', () => {
     assert.ok(links.length > 20);
   });
 
+  test('in messages lead to a section', () => {
+    const folders = ['cache', 'cmd', 'license', 'npm/nx-azure-cache', 'rpc'];
+    const sources = folders.flatMap((folder) =>
+      fs
+        .readdirSync(path.join(root, folder), {
+          recursive: true,
+          encoding: 'utf8',
+        })
+        .filter((name) => /(?<!_test)\.go$|(?<!test)\.js$/.test(name))
+        .filter((name) => !name.includes('node_modules'))
+        .map((name) => path.posix.join(folder, name)),
+    );
+    const found = sources.flatMap((source) =>
+      Array.from(
+        read(source).matchAll(/((?:[a-z-]+\/)*[a-z-]+\.md)#([a-z0-9-]+)/g),
+        ([, page, anchor]) => ({ source, page, anchor }),
+      ),
+    );
+    assert.ok(found.length > 10, `${found.length}`);
+    for (const { source, page, anchor } of found) {
+      const name = page.replace(/^.*\bdocs\//, '');
+      const text = read(path.join('docs', name));
+      assert.ok(anchors(text).includes(anchor), `${source}: ${page}#${anchor}`);
+    }
+  });
+
   test('to every guide are in docs/README.md, and it is in the README', () => {
     const index = read('docs/README.md');
     for (const page of pages) {

@@ -13,7 +13,7 @@ import (
 // Fixes for rows that name what is wrong, and often the command that solves it.
 const (
 	settingFix = "correct what the row names, in nx.json or the environment; " + docs + "configuration.md"
-	claimFix   = "set the variable in the environment of the shell or the CI job, or remove it from the .env file; " + docs + "setup.md#env-files"
+	claimFix   = "set the variable in the environment of the shell or the CI job, or remove it from the .env file; " + docs + "configuration.md#env-files"
 	policyFix  = "correct what the rows \"this run\" name, or let runs like this one only read (azure.ciMode or localMode \"read-only\" in nx.json); " + docs + "security/scopes.md"
 
 	containerFix = "do what the row says, or correct azure.container and azure.accountName in nx.json; " + docs + "troubleshooting.md#responses-from-azure"
@@ -31,7 +31,7 @@ var networkFixes = map[string]string{
 
 // networkFix is the fix for a failed step of the connection to a host.
 func networkFix(step, host string) string {
-	return fmt.Sprintf(networkFixes[step], host) + "; " + docs + "setup.md#7-networks"
+	return fmt.Sprintf(networkFixes[step], host) + "; " + docs + "networks.md"
 }
 
 // readFix is the fix for a run that may not read.

@@ -124,7 +124,7 @@ func (r *Report) addStep(step signin.Step, used string) {
 // set up in part.
 func stepFix(step signin.Step, used string) string {
 	if step.Partly {
-		return fmt.Sprintf("set what %s needs, or unset the rest of it; %s", step.Source, docs+"setup.md#5-sign-in")
+		return fmt.Sprintf("set what %s needs, or unset the rest of it; %s", step.Source, docs+"sign-in.md#credentials")
 	}
 	return fmt.Sprintf("repair %s, or select the credential that works: azure.credential in nx.json, or %s=%s", step.Source, config.CredentialVariable, used)
 }
