@@ -14,6 +14,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic/diagnostictest"
 )
 
 // failing is a storage whose requests all fail.
@@ -80,6 +81,7 @@ func TestDamagedEntries(t *testing.T) {
 				if hit != nil || !errors.Is(err, cache.ErrDamaged) || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("got %v, %v; want %v with %q", hit, err, cache.ErrDamaged, test.want)
 				}
+				diagnostictest.CheckError(t, err)
 				if text := err.Error(); len(text) > 1000 || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 					t.Errorf("got %q, want printable text", text)
 				}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic/diagnostictest"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -72,6 +74,9 @@ func TestF27_the_true_reason(t *testing.T) {
 			got := license.Choose(license.Find(getenv(tt.env), root), keys, use)
 			if got.Status != tt.status || got.Organization != tt.org && tt.org != "" || !strings.Contains(got.Reason, tt.says) || (got.Reason == "") != (tt.says == "") {
 				t.Errorf("got %s for %q: %s\nwant %s for %q: %s", got.Status, got.Organization, got.Reason, tt.status, tt.org, tt.says)
+			}
+			if got.Status != license.Valid {
+				diagnostictest.Check(t, diagnostic.Message{Code: got.Diagnostic(), Text: got.Reason})
 			}
 			if tt.status != license.Expired && strings.Contains(got.Reason, "expired") {
 				t.Errorf("got %q for a license that has not expired", got.Reason)

@@ -32,6 +32,7 @@ const allowed = {
   'cache/directory': ['cache/diskspace', 'cache/eintr', 'cache/fileerror'],
   // The codes of lines. Everything may attach one to an error.
   'cache/diagnostic': [],
+  'cache/diagnostic/diagnostictest': [],
   'cache/diskspace': ['cache/eintr'],
   'cache/eintr': [],
   // The fix of each error of the file system; package cache decides which errors are.
@@ -248,6 +249,7 @@ function problems(pkg) {
       'cache/azure/azuretest',
       'cache/azure/azuretest/faults',
       'cache/cachetest',
+      'cache/diagnostic/diagnostictest',
       'cache/trust',
       'cmd/nx-azure-cache/internal/testenv',
     ]),

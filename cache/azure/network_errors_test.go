@@ -15,6 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic/diagnostictest"
 )
 
 // proxyPassword is a password that no line may contain.
@@ -94,6 +95,7 @@ func checkLine(t *testing.T, err error, want string) {
 	if got := fmt.Sprint(err); !strings.HasPrefix(got, want) || strings.Contains(got, "\n") {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	diagnostictest.CheckError(t, err)
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v", err, err, err), fmt.Sprint(err)} {
 		for _, secret := range []string{proxyPassword, url.QueryEscape(proxyPassword)} {
 			if strings.Contains(text, secret) {

@@ -13,6 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic/diagnostictest"
 )
 
 // anna is the token of a person. Its signature is invalid, but only the storage would
@@ -171,6 +172,7 @@ func TestF24EachRefusalNamesItsFix(t *testing.T) {
 				t.Errorf("got several lines: %q", text)
 			}
 			checkSecrets(t, err)
+			diagnostictest.CheckError(t, err)
 			if got := len(s.seen()); got > 2 { // a put also checks whether the blob exists
 				t.Errorf("got %d requests: the client retried", got)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic/diagnostictest"
 )
 
 // outcome returns how the layers above classify an error.
@@ -186,6 +187,7 @@ func TestErrorLines(t *testing.T) {
 			if got, want := fmt.Sprint(err), replaceURL(test.want, c.URL()); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
+			diagnostictest.CheckError(t, err)
 		})
 	}
 }

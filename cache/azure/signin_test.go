@@ -15,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic/diagnostictest"
 )
 
 // credential counts its sign-ins.
@@ -117,6 +118,7 @@ func TestFailedSignIn(t *testing.T) {
 		} else if !strings.Contains(err.Error(), "nx-azure-cache doctor") || !strings.Contains(err.Error(), "no tenant") {
 			t.Errorf("got %v, want an error with the cause and the fix", err)
 		}
+		diagnostictest.CheckError(t, err)
 	})
 	if got := signIn.asked.Load(); got != 1 {
 		t.Errorf("got %d sign-ins for 50 gets, want 1", got)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic/diagnostictest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
@@ -44,6 +45,7 @@ func TestFixes(t *testing.T) {
 			if err.Error() != want || !fileerror.Is(err) {
 				t.Errorf("%s: got  %v\nwant %s", name, err, want)
 			}
+			diagnostictest.CheckError(t, err)
 		}
 	}
 }

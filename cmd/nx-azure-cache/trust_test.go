@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic/diagnostictest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
@@ -75,6 +76,9 @@ func TestRunPolicies(t *testing.T) {
 			session := openSession(params, environment.Get, testenv.During)
 			if session.Cache == nil || session.Scope != test.scope || session.Mode != test.mode || session.ScopeReason == "" {
 				t.Errorf("got %+v, want the scope %s and the mode %s", session, test.scope, test.mode)
+			}
+			for _, warning := range session.Warnings {
+				diagnostictest.Check(t, warning)
 			}
 			isThere := len(stringsOf(session)) == 1 && test.warning != "" && strings.Contains(stringsOf(session)[0], test.warning)
 			if !isThere && (test.warning != "" || len(stringsOf(session)) > 0) {

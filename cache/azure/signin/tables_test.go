@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic/diagnostictest"
 )
 
 func TestMachineOf(t *testing.T) {
@@ -149,5 +151,6 @@ func TestFixesAreForKnownCodes(t *testing.T) {
 		if got := step.WithFix(); got != code+": no. ("+fixes[code].Text+")" {
 			t.Errorf("got %q for %s", got, code)
 		}
+		diagnostictest.Check(t, fixes[code])
 	}
 }
