@@ -2,10 +2,12 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
@@ -19,10 +21,10 @@ func examineConfig(_ context.Context, e *examination, r *Report) {
 		if mistake.Error() == e.Document.Problem {
 			continue // it has a row
 		}
-		r.add(partConfig, "setting", "settings", statusFailed, mistake.Error(), settingFix)
+		r.add(partConfig, "setting", "settings", statusFailed, mistake.Error(), explained(settingFix, mistake, docs+"configuration.md"))
 	}
 	for _, warning := range e.Warnings {
-		r.add(partConfig, "setting", "settings", statusWarning, warning.Text, settingFix)
+		r.add(partConfig, "setting", "settings", statusWarning, warning.Text, explained(settingFix, diagnostic.With(warning.Code, errors.New(warning.Text)), docs+"configuration.md"))
 	}
 	e.examineClaims(r)
 	if e.probe == nil {

@@ -12,11 +12,11 @@ import (
 
 // Fixes for rows that name what is wrong, and often the command that solves it.
 const (
-	settingFix = "correct what the row names, in nx.json or the environment; " + docs + "configuration.md"
+	settingFix = "correct what the row names, in nx.json or the environment"
 	claimFix   = "set the variable in the environment of the shell or the CI job, or remove it from the .env file; " + docs + "configuration.md#env-files"
 	policyFix  = "correct what the rows \"this run\" name, or let runs like this one only read (azure.ciMode or localMode \"read-only\" in nx.json); " + docs + "security/scopes.md"
 
-	containerFix = "do what the row says, or correct azure.container and azure.accountName in nx.json; " + docs + "troubleshooting.md#responses-from-azure"
+	containerFix = "do what the row says, or correct azure.container and azure.accountName in nx.json"
 	securityFix  = "npx nx-azure-cache doctor --security"
 )
 
@@ -30,8 +30,17 @@ var networkFixes = map[string]string{
 }
 
 // networkFix is the fix for a failed step of the connection to a host.
-func networkFix(step, host string) string {
-	return fmt.Sprintf(networkFixes[step], host) + "; " + docs + "networks.md"
+func networkFix(step, host string, err error) string {
+	return explained(fmt.Sprintf(networkFixes[step], host), err, docs+"networks.md")
+}
+
+// explained adds to a fix the command that explains the error or, if the error has no
+// code, a page.
+func explained(fix string, err error, page string) string {
+	if code, ok := diagnostic.CodeOf(err); ok {
+		return fmt.Sprintf("%s; npx nx-azure-cache help %s", fix, code)
+	}
+	return fix + "; " + page
 }
 
 // readFix is the fix for a run that may not read.

@@ -69,7 +69,7 @@ func examineNetwork(ctx context.Context, e *examination, r *Report) {
 func (r *Report) addNetworkStep(step transport.Step, n azure.NetworkReport) bool {
 	name := stepNames[step.Name]
 	if step.Err != nil {
-		r.add(partNetwork, step.Name, name, statusFailed, step.Err.Error(), networkFix(step.Name, n.Host))
+		r.add(partNetwork, step.Name, name, statusFailed, step.Err.Error(), networkFix(step.Name, n.Host, step.Err))
 		return false
 	}
 	seen := "in " + terminal.Duration(step.Took)

@@ -56,7 +56,7 @@ func (e *examination) examineRead(ctx context.Context, a target, r *Report) bool
 		if _, isConfig := errors.AsType[*cache.ConfigError](tried.err); isConfig {
 			found = statusFailed
 		}
-		r.add(partRights, "container."+name, what, found, tried.seen, unless(found != statusFailed, containerFix))
+		r.add(partRights, "container."+name, what, found, tried.seen, unless(found != statusFailed, explained(containerFix, tried.err, docs+"troubleshooting.md#responses-from-azure")))
 		e.skipRest(fmt.Sprintf("not tried: the container %s cannot be used", name))
 		return false
 	}

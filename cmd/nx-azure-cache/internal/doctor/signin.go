@@ -60,7 +60,7 @@ func examineSignIn(ctx context.Context, e *examination, r *Report) {
 		e.isAnonymous = true
 		r.add(partSignIn, id, what, statusWarning, "not signed in: public entries are read, and nothing is stored", anonymousFix(refused.Named))
 	default:
-		r.add(partSignIn, id, what, statusFailed, "not signed in: "+err.Error(), signInFix)
+		r.add(partSignIn, id, what, statusFailed, "not signed in: "+err.Error(), explained(signInFix, err, docs+"sign-in.md"))
 		e.skipRest("not tried: not signed in")
 	}
 }

@@ -138,7 +138,7 @@ func TestDoctorRowsHaveFixes(t *testing.T) {
 		t.Errorf("found %d rows", rows)
 	}
 	for step := range stepNames {
-		if got := networkFix(step, "HOST"); !strings.Contains(got, "HOST") || strings.Contains(got, "%!") {
+		if got := networkFix(step, "HOST", nil); !strings.Contains(got, "HOST") || strings.Contains(got, "%!") {
 			t.Errorf("%s: got %q", step, got)
 		}
 	}
