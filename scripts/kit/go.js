@@ -5,21 +5,29 @@ const { run } = require('./run');
 const ours = 'github.com/nx-azure-cache/nx-azure-cache';
 
 /**
- * Packages that run only at the start, at a sign-in, after an error or in other commands
- * than `serve`. Without inlining they take less of the 5 MB that a platform's package may
- * have.
+ * Packages that run only at the start, at a sign-in, once for a connection or an entry,
+ * after an error, or in other commands than `serve`. Without inlining they take less of the
+ * 5 MB that a platform's package may have.
  */
 const coldPackages = [
+  `${ours}/cache/azure/endpoint`,
   `${ours}/cache/azure/explain`,
+  `${ours}/cache/azure/permissions`,
   `${ours}/cache/azure/signin`,
+  `${ours}/cache/diagnostic`,
+  `${ours}/cache/fileerror`,
+  `${ours}/cache/trust`,
   `${ours}/cmd/...`,
   `${ours}/license`,
+  'crypto/x509/...',
+  'encoding/asn1',
   'encoding/xml',
   'github.com/Azure/azure-sdk-for-go/sdk/azidentity/...',
   'github.com/AzureAD/...',
   'github.com/golang-jwt/...',
   'github.com/spf13/...',
   'golang.org/x/crypto/ssh/...',
+  'math/big',
 ];
 
 /**

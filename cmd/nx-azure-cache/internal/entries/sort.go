@@ -2,7 +2,7 @@ package entries
 
 import (
 	"container/heap"
-	"slices"
+	"sort"
 )
 
 // The orders of a list.
@@ -100,12 +100,7 @@ func (b *best[T]) add(item T) {
 
 // sorted returns the items in their order. The heap is then unusable.
 func (b *best[T]) sorted() []T {
-	slices.SortFunc(b.items, func(one, other T) int {
-		if b.before(&one, &other) {
-			return -1
-		}
-		return 1
-	})
+	sort.Sort(sort.Reverse(b))
 	return b.items
 }
 
