@@ -15,6 +15,9 @@ type Blobs interface {
 	// [*UnreadableError]. The caller closes the body.
 	Get(ctx context.Context, name string) (*Blob, error)
 
+	// Exists reports whether there is a blob called name, without opening it.
+	Exists(ctx context.Context, name string) (bool, error)
+
 	// Put creates the blob called name from the whole of body, wherever body
 	// is positioned. It never overwrites: if the name is taken, it returns
 	// [ErrExists] and the old content stays. Metadata names are lower-case letters

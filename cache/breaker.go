@@ -118,6 +118,17 @@ func (b *Breaker) Get(ctx context.Context, name string) (*Blob, error) {
 	return &watched, nil
 }
 
+// Exists implements [Blobs].
+func (b *Breaker) Exists(ctx context.Context, name string) (bool, error) {
+	done, err := b.allow(&b.reads)
+	if err != nil {
+		return false, err
+	}
+	exists, err := b.blobs.Exists(ctx, name)
+	done(err)
+	return exists, err
+}
+
 // watchedBody reports once how reading a body has ended.
 type watchedBody struct {
 	io.ReadCloser

@@ -40,6 +40,11 @@ func (s *storage) Get(context.Context, string) (*cache.Blob, error) {
 	return &cache.Blob{Body: io.NopCloser(body), Size: 7, ETag: `"1"`}, nil
 }
 
+func (s *storage) Exists(context.Context, string) (bool, error) {
+	s.requests++
+	return s.err == nil, s.err
+}
+
 func (s *storage) Put(context.Context, string, io.ReadSeeker, cache.Metadata) error {
 	s.requests++
 	return s.err
@@ -59,6 +64,13 @@ var operations = map[string]func(cache.Blobs) error{
 		}
 		_, err = io.ReadAll(blob.Body)
 		return errors.Join(err, blob.Body.Close())
+	},
+	"look": func(b cache.Blobs) error {
+		exists, err := b.Exists(context.Background(), "a")
+		if err == nil && !exists {
+			return cache.ErrNotFound
+		}
+		return err
 	},
 	"put": func(b cache.Blobs) error { return b.Put(context.Background(), "a", strings.NewReader("x"), nil) },
 	"replace": func(b cache.Blobs) error {
@@ -91,6 +103,7 @@ func TestBreaker(t *testing.T) {
 		"nothing":                   {nil, open, open},
 		"one failure too few":       {[]step{{"get", enough - 1, errReset, nil}}, open, open},
 		"many failing gets":         {[]step{{"get", enough, errReset, nil}}, off, off},
+		"many failing looks":        {[]step{{"look", enough, errReset, nil}}, off, off},
 		"many failing puts":         {[]step{{"put", enough, errReset, nil}}, off, off},
 		"many failing replacements": {[]step{{"replace", enough, errReset, nil}}, off, off},
 		"all kinds of failures": {[]step{
@@ -113,6 +126,7 @@ func TestBreaker(t *testing.T) {
 		"a time limit of a put":       {[]step{{"put", 1, errStall, nil}}, off, off},
 		"a time limit in a body":      {[]step{{"get", 1, nil, errStall}}, off, off},
 		"no permission to read":       {[]step{{"get", 1, errRights, nil}}, off, open},
+		"no permission to look":       {[]step{{"look", 1, errRights, nil}}, off, open},
 		"no permission in a body":     {[]step{{"get", 1, nil, errRights}}, off, open},
 		"no permission to write":      {[]step{{"put", 1, errRights, nil}}, open, off},
 		"no permission to replace":    {[]step{{"replace", 1, fmt.Errorf("store: %w", errRights), nil}}, open, off},
@@ -135,7 +149,7 @@ func TestBreaker(t *testing.T) {
 			s.err, s.body = nil, nil
 			for name, operation := range operations {
 				sent := test.write
-				if name == "get" {
+				if name == "get" || name == "look" {
 					sent = test.reads
 				}
 				before := s.requests

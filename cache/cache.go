@@ -86,11 +86,14 @@ func (c *Cache) Session() string { return c.folders.Session }
 // them. [Cache.Close] closes them.
 func (c *Cache) Folders() []*os.Root { return c.folders.Roots() }
 
+// EndRun tells other processes that this run has ended. Close does so, too.
+func (c *Cache) EndRun() { c.folders.EndRun() }
+
 // Close waits until the accepted results are stored or ctx ends, stops the remaining
 // uploads, and removes the folders of this process. No other method may be called
 // meanwhile or later.
 func (c *Cache) Close(ctx context.Context) {
-	c.folders.EndRun()
+	c.EndRun()
 	if c.Drain(ctx) != nil {
 		c.uploads.stop()
 	}

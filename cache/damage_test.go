@@ -21,6 +21,7 @@ import (
 type failing struct{ err error }
 
 func (f failing) Get(context.Context, string) (*cache.Blob, error)                 { return nil, f.err }
+func (f failing) Exists(context.Context, string) (bool, error)                     { return false, f.err }
 func (f failing) Put(context.Context, string, io.ReadSeeker, cache.Metadata) error { return f.err }
 
 func (f failing) Replace(context.Context, string, string, io.ReadSeeker, cache.Metadata) error {

@@ -1,6 +1,12 @@
 package cache
 
-import "context"
+import (
+	"context"
+	"slices"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
 
 // lookup is the request for a result in one place.
 type lookup struct {
@@ -59,4 +65,38 @@ func (l *lookup) abandon() {
 	default:
 		go func() { closeBody(<-l.blob) }()
 	}
+}
+
+// Backfills reports whether results of Nx's local cache may be stored. They may come from
+// anywhere, such as a cache that a pull request has filled. So only developers' machines
+// store them, in the scope that only developers read.
+func (c *Cache) Backfills() bool {
+	return c.options.Mode == ReadWrite && c.options.Writes.Scope == trust.Local
+}
+
+// Open makes the folder of this process in a cache directory. The error says why the
+// directory cannot be used.
+func (c *Cache) Open(cacheDirectory string) error {
+	_, err := c.folders.Open(cacheDirectory)
+	return err
+}
+
+// IsStored reports whether a place has an entry for hash. It does not verify the entry. It
+// looks in the scope of the run first, where most results of this machine are.
+func (c *Cache) IsStored(ctx context.Context, hash string) (bool, error) {
+	if err := taskhash.Check(hash); err != nil {
+		return false, err
+	}
+	for _, place := range slices.Backward(c.options.Reads) {
+		exists, err := place.Blobs.Exists(ctx, Name(c.options.Prefix, place.Scope, hash))
+		switch {
+		case err != nil:
+			c.counters.failed.Add(1)
+			return false, err
+		case exists:
+			c.counters.existing.Add(1)
+			return true, nil
+		}
+	}
+	return false, nil
 }

@@ -34,7 +34,7 @@
 //
 // The notification $/cancelRequest {"id": ID} cancels retrieve. The response is then the
 // error -32800, unless retrieve was finished already. It does not cancel an accepted entry.
-// The server ignores other notifications of the client.
+// The server ignores other notifications of the client, except localHits.
 //
 // While a request waits for its response, the server sends progress about every second. A
 // server that is silent for longer than idleTimeout of initialize is suspended or hangs, and
@@ -75,8 +75,9 @@
 //	                               a request waits
 //	    drain            number    milliseconds for which the server stores entries
 //	                               after the end of stdin
-//	    tasks            boolean   retrieve and store must have task, because the
-//	                               settings exclude some tasks
+//	    tasks            boolean   retrieve, store and localHits must have task,
+//	                               because the settings exclude some tasks
+//	    backfill?        boolean   the client should send localHits
 //	    license {
 //	        status        string   valid, absent, malformed, unknown-issuer,
 //	                               wrong-feature, not-yet-valid, expired;
@@ -196,6 +197,29 @@
 //	    bytesRead        number    of archives, as they were sent
 //	    bytesWritten     number
 //	}
+//
+// If initialize has returned backfill, the client may send the notification localHits before
+// it ends, with the results of successful tasks that Nx has found in its local cache:
+//
+//	localHits {
+//	    cacheDirectory   string    path
+//	    hits             array     of localHit
+//	}
+//
+//	localHit {
+//	    hash             string    its outputs are in <cacheDirectory>/<hash>, its
+//	                               terminal output in
+//	                               <cacheDirectory>/terminalOutputs/<hash>
+//	    size?            number    bytes of the outputs, or of both, as Nx recorded them
+//	    task?            object    see above
+//	    outputs?         array     see above
+//	}
+//
+// The server looks each hash up in the scopes that it reads, once per session, and stores the
+// result if none has an entry. It stores it as it was when the notification came, and not at
+// all if its size differs or if it changes. After a failure it drops the rest. It does this in
+// the background, also after the end of stdin, within the time drain. No notification reports
+// the outcome, and the state file does not count these results as waiting.
 //
 // Exactly one of terminalOutput and terminalOutputPath is set. A terminal output of more
 // than 262,144 bytes is sent as a file, because this codec needs seconds and 190 MiB for a

@@ -64,9 +64,10 @@ type InitializeResult struct {
 	ScopeReason   string          `json:"scopeReason"`
 	Location      string          `json:"location"`
 	Session       string          `json:"session"`
-	IdleTimeout   int64           `json:"idleTimeout"` // milliseconds
-	Drain         int64           `json:"drain"`       // milliseconds
-	Tasks         bool            `json:"tasks"`       // retrieve and store must have a task
+	IdleTimeout   int64           `json:"idleTimeout"`        // milliseconds
+	Drain         int64           `json:"drain"`              // milliseconds
+	Tasks         bool            `json:"tasks"`              // retrieve and store must have a task
+	Backfill      bool            `json:"backfill,omitempty"` // the client should report local hits
 	License       LicenseResult   `json:"license"`
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/backfill"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
@@ -30,6 +31,10 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 
 	s.mu.Lock()
 	s.session = &session
+	if session.Backfill && session.Cache != nil {
+		s.backfill = backfill.New(ctx, session.Cache, func(stored cache.Stored) { s.backfilled(ctx, stored) })
+	}
+	isBackfilling := s.backfill != nil
 	s.mu.Unlock()
 
 	if session.Cache != nil {
@@ -51,6 +56,7 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 		Location:      printable.String(session.Location),
 		Drain:         session.Drain.Milliseconds(),
 		Tasks:         session.Includes != nil,
+		Backfill:      isBackfilling,
 		License:       session.License,
 	}
 	result.License.Organization = printable.String(session.License.Organization)
@@ -252,6 +258,7 @@ func (s *server) shutdown(ctx context.Context, conn *jsonrpc2.Conn, _ json.RawMe
 	}
 	limited, cancel := context.WithTimeout(ctx, s.drainLimit())
 	defer cancel()
+	s.backfill.Drain(limited)
 	_ = c.Drain(limited) // the summary counts what was not stored
 	s.outbox.flush(conn)
 	return c.Summary(), nil

@@ -32,6 +32,9 @@ type Session struct {
 	ScopeReason string
 	Location    string
 	License     LicenseResult
+	// Backfill makes the server store local hits that the remote cache lacks, if the cache
+	// allows that ([cache.Cache.Backfills]).
+	Backfill bool
 	// Includes, if set, decides which tasks are cached.
 	Includes func(Task) bool
 	Warnings []diagnostic.Message // for people, one line each
@@ -88,6 +91,8 @@ func (s *server) end(ctx context.Context) error {
 		if session := s.current(); session != nil && session.Cache != nil {
 			limited, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
+			session.Cache.EndRun()
+			s.backfill.Drain(limited)
 			session.Cache.Close(limited)
 		}
 	}()

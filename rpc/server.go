@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/backfill"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
@@ -31,10 +32,11 @@ type server struct {
 
 	mu           sync.Mutex
 	running      map[jsonrpc2.ID]context.CancelFunc
-	refusal      error    // of further requests; nil while they are accepted
-	initializing bool     // initialize was called
-	session      *Session // nil before initialize
-	waiting      int      // entries whose outcome is unknown
+	refusal      error           // of further requests; nil while they are accepted
+	initializing bool            // initialize was called
+	session      *Session        // nil before initialize
+	backfill     *backfill.Queue // of the session; nil unless it stores local hits
+	waiting      int             // entries whose outcome is unknown
 	problems     []StoredParams
 
 	unreadable sync.Once // for the warning
@@ -48,8 +50,12 @@ type server struct {
 // goroutine, because the connection calls it from its read loop.
 func (s *server) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Request) {
 	if req.Notif {
-		if req.Method == "$/cancelRequest" && req.Params != nil {
+		switch {
+		case req.Params == nil:
+		case req.Method == "$/cancelRequest":
 			s.cancel(*req.Params)
+		case req.Method == "localHits":
+			s.addLocalHits(ctx, *req.Params)
 		}
 		return
 	}

@@ -27,6 +27,14 @@ const allowed = {
   'cache/archive/tree': ['cache/descriptors', 'cache/diskspace', 'cache/eintr'],
   // Limits of the machine. They know nothing of results.
   'cache/awake': [],
+  // What Nx keeps in its local cache. Package cache decides what is stored.
+  'cache/backfill': [
+    'cache',
+    'cache/archive',
+    'cache/descriptors',
+    'cache/directory',
+    'cache/snapshot',
+  ],
   'cache/descriptors': [],
   // Open directories: owners, modes and renames, whatever the directories contain.
   'cache/directory': ['cache/diskspace', 'cache/eintr', 'cache/fileerror'],
@@ -96,6 +104,7 @@ const allowed = {
   rpc: [
     'cache',
     'cache/awake',
+    'cache/backfill',
     'cache/fileerror',
     'cache/scratch',
     'cache/snapshot',

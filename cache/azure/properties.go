@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
@@ -25,7 +26,7 @@ type Properties struct {
 const TierArchive = string(blob.AccessTierArchive)
 
 // Properties returns the properties of a blob, or [cache.ErrNotFound]. It needs
-// permission to read. Only commands use it, and a Put that was refused.
+// permission to read.
 func (c *Container) Properties(ctx context.Context, name string) (Properties, error) {
 	client, err := c.clients.acquire(ctx, reads)
 	if err != nil {
@@ -50,4 +51,13 @@ func (c *Container) Properties(ctx context.Context, name string) (Properties, er
 		p.Tier = *response.AccessTier
 	}
 	return p, nil
+}
+
+// Exists implements [cache.Blobs].
+func (c *Container) Exists(ctx context.Context, name string) (bool, error) {
+	_, err := c.Properties(ctx, name)
+	if errors.Is(err, cache.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -22,19 +22,15 @@ import (
 func (c *Container) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
 	anyETag := azcore.ETagAny
 	err := c.write(ctx, "put", name, blob.ModifiedAccessConditions{IfNoneMatch: &anyETag}, body, metadata)
-	if _, refused := errors.AsType[*explain.NotPermittedError](err); refused && c.exists(ctx, name) {
-		return cache.ErrExists
+	if _, refused := errors.AsType[*explain.NotPermittedError](err); refused {
+		// The service may check permissions before the condition. Then an identity that may
+		// only create gets 403 instead of 412 for an existing blob. For a SAS it does
+		// (azure-cli#19203); for roles the documentation does not say.
+		if exists, _ := c.Exists(ctx, name); exists {
+			return cache.ErrExists
+		}
 	}
 	return err
-}
-
-// exists reports whether the blob exists already. The service may check permissions
-// before the condition. Then an identity that may only create gets 403 instead of 412 for
-// an existing blob. For a SAS it does (azure-cli#19203); for roles the documentation does
-// not say.
-func (c *Container) exists(ctx context.Context, name string) bool {
-	_, err := c.Properties(ctx, name)
-	return err == nil
 }
 
 // Replace implements [cache.Blobs] with one Put Blob and If-Match. It needs blobs/write.

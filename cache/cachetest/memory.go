@@ -21,6 +21,7 @@ type Memory struct {
 	blobs map[string]Blob
 	gets  int
 	puts  int
+	looks int
 	etags int // created so far
 }
 
@@ -56,6 +57,15 @@ func (m *Memory) Get(ctx context.Context, name string) (*cache.Blob, error) {
 		ETag:     b.etag,
 		Metadata: maps.Clone(b.Metadata),
 	}, nil
+}
+
+// Exists implements [cache.Blobs].
+func (m *Memory) Exists(ctx context.Context, name string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.looks++
+	_, ok := m.blobs[name]
+	return ok, ctx.Err()
 }
 
 // contextReader is a body that fails once its request has ended.
@@ -173,4 +183,11 @@ func (m *Memory) Puts() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.puts
+}
+
+// Looks returns how often Exists was called.
+func (m *Memory) Looks() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.looks
 }

@@ -29,6 +29,7 @@ func TestBlobs(t *testing.T, open func(*testing.T) cache.Blobs) {
 		run  func(*testing.T, cache.Blobs)
 	}{
 		{"a missing blob", missing},
+		{"whether a blob exists", existence},
 		{"bodies of all sizes", sizes},
 		{"metadata", metadata},
 		{"a name that is taken", taken},
@@ -102,6 +103,23 @@ func checkMissing(t *testing.T, blobs cache.Blobs, name string) {
 
 func missing(t *testing.T, blobs cache.Blobs) {
 	checkMissing(t, blobs, fresh())
+}
+
+func existence(t *testing.T, blobs cache.Blobs) {
+	name := fresh()
+	for _, want := range []bool{false, true} {
+		if exists, err := blobs.Exists(t.Context(), name); exists != want || err != nil {
+			t.Errorf("exists %s: got %v, %v; want %v", name, exists, err, want)
+		}
+		if !want {
+			put(t, blobs, name, []byte("x"), nil)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := blobs.Exists(ctx, name); !errors.Is(err, context.Canceled) {
+		t.Errorf("exists %s: got %v after the end of the context, want %v", name, err, context.Canceled)
+	}
 }
 
 func sizes(t *testing.T, blobs cache.Blobs) {

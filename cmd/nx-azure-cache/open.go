@@ -114,6 +114,7 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, dire
 	if filter := s.Tasks.Func(); filter != nil {
 		session.Includes = func(t rpc.Task) bool { return filter(taskfilter.Task(t)) }
 	}
+	session.Backfill = s.Backfill
 	session.Silence = azure.IdleTimeout(s.Limits)
 	session.Drain = s.Drain
 	session.Warm = func(ctx context.Context) []diagnostic.Message {

@@ -10,6 +10,7 @@ const { fileError, fileSystemError } = require('./lib/file-error');
 const { annotateInCI, silenceInTask, notice } = require('./lib/notices');
 const { aliasName, ownName } = require('./lib/other-caches');
 const { generatorCommand } = require('./lib/package-manager');
+const { reportOff } = require('./lib/off');
 const { reasonOf } = require('./lib/reason');
 const {
   configurationOf,
@@ -45,7 +46,7 @@ async function getRemoteCache() {
   try {
     return await openCache();
   } catch (err) {
-    notice('start', `the remote cache is off: ${reasonOf(err)}`);
+    reportOff(err);
     return null;
   }
 }
@@ -99,6 +100,7 @@ function remoteCache(server) {
     session: settings,
     run,
     lookups,
+    localHits,
     tasks,
     paramsOfTask,
   } = server;
@@ -106,6 +108,7 @@ function remoteCache(server) {
   const folderIn = (/** @type {string} */ cacheDirectory) =>
     path.join(cacheDirectory, '.nx-azure-cache', session);
   tasks.folderIn = folderIn;
+  tasks.onLocalHit = (hit) => localHits.add(hit);
   const root = workspaceRoot();
   const send = async (/** @type {object} */ params) => {
     run.storeSent();
@@ -129,6 +132,7 @@ function remoteCache(server) {
           const hit = await client.call('retrieve', params, idleTimeout);
           // The server now has a folder there, which `run` may read.
           run.cacheDirectory = cacheDirectory;
+          if (hit) localHits.skip(hash);
           return await toCachedResult(hit, folderIn(cacheDirectory));
         } catch (err) {
           run.failed('reading from', err);
@@ -142,6 +146,7 @@ function remoteCache(server) {
       // Do not await anything before this: it must see the result as Nx has just left it.
       const outputs = tasks.finish(hash, code !== 0);
       lookups.forget(hash);
+      localHits.skip(hash);
       if (client.ended) return false;
       if (mode !== 'read-write') {
         if (code === 0) run.notStored();

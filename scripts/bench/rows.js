@@ -10,11 +10,14 @@
  * main, and reads one scope; `two scopes` is our client on a developer's
  * machine, which requests each result in two. The limits are the best that the
  * machine can do. Whole runs also have `local`, with a local cache only, and
- * `none`, without results anywhere.
+ * `none`, without results anywhere. `local hits` are ours on a developer's machine
+ * whose local cache has all results, `backfill` with azure.backfill, and
+ * `backfill all` with a storage that has no result.
  *
  * @typedef {'ours' | 'two scopes' | 'nx' | 'plain'} ClientName
  * @typedef {'cp -r' | 'tar | zstd' | 'write' | 'raw GET'} LimitName
- * @typedef {ClientName | LimitName | 'local' | 'none'} Contender
+ * @typedef {'local hits' | 'backfill' | 'backfill all'} LocalHitsName
+ * @typedef {ClientName | LimitName | LocalHitsName | 'local' | 'none'} Contender
  */
 
 /**
@@ -145,6 +148,17 @@ const repeatedMisses = {
   title: `whole \`nx run-many\` of Nx 22, 60 misses${linkTitles.account}`,
 };
 
+/** @type {Row} */
+const localHits = {
+  id: 'run local hits account',
+  action: 'run',
+  workload: 'W6',
+  link: 'account',
+  contenders: ['local', 'local hits', 'backfill', 'backfill all'],
+  run: { tasks: 300, isMiss: false },
+  title: `whole \`nx run-many\`, 300 local hits${linkTitles.account}`,
+};
+
 /** @type {Row[]} */
 const full = [
   ...starts,
@@ -171,6 +185,7 @@ const full = [
   row('store', 'W1', ['ours', 'plain'], { ...oneCopy, ...azurite }),
   row('retrieve', 'W1', ['ours', 'plain'], { ...oneCopy, ...azurite }),
   wholeRun,
+  localHits,
   repeatedMisses,
 ];
 

@@ -27,6 +27,9 @@ const names = {
   'raw GET': 'raw GETs',
   local: 'all local',
   none: 'no remote cache',
+  'local hits': 'with ours',
+  backfill: 'backfill, all present',
+  'backfill all': 'backfill, none present',
 };
 
 /** @type {Contender[]} */

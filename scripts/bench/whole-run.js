@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { onMain } = require('../kit/ci');
 const { commit, Machine } = require('../kit/machine');
 const { run } = require('../kit/run');
@@ -20,7 +21,7 @@ const { Storage } = require('./servers');
 /** @import { Sample } from './statistics' */
 /** @import { AnyStorage, Testbed } from './testbed' */
 
-/** @typedef {'ours' | 'nx' | 'local' | 'none'} RunContender */
+/** @typedef {'ours' | 'nx' | 'local' | 'none' | 'local hits' | 'backfill' | 'backfill all'} RunContender */
 
 /** @typedef {WholeRun & { contender: RunContender, nxFolder?: string }} Plan */
 
@@ -38,7 +39,8 @@ async function prepareWholeRun(testbed, { run, contenders }) {
   const runs = {};
   for (const contender of /** @type {RunContender[]} */ (contenders)) {
     // A row of misses resets its storage, and others must keep what they read.
-    const purpose = run.isMiss ? 'write' : 'read';
+    const purpose =
+      run.isMiss || contender === 'backfill all' ? 'write' : 'read';
     const storage = await testbed.storage(
       contender === 'nx' ? 'nx' : 'ours',
       purpose,
@@ -85,7 +87,7 @@ class Run {
     this.#plan = plan;
     this.#storage = storage;
     this.#machine = new Machine(testbed.newFolder(), {
-      ...onMain,
+      ...(!isDeveloper(plan.contender) && onMain),
       ...environmentOf(testbed, plan.contender, storage),
     });
   }
@@ -97,7 +99,7 @@ class Run {
     fs.mkdirSync(workspace);
     if (contender === 'nx') linkNx(workspace, nxFolder);
     else installPackage(workspace, nxFolder);
-    writeWorkspace(workspace, tasks);
+    writeWorkspace(workspace, tasks, contender.startsWith('backfill'));
     const options = { cwd: workspace, env: this.#machine.env };
     await run('git', ['init', '--quiet', '--initial-branch=main'], options);
     await commit(this.#machine, 'many projects');
@@ -108,15 +110,25 @@ class Run {
   async measure() {
     this.#forget();
     const { contender, isMiss } = this.#plan;
-    if (isMiss && this.#storage instanceof Storage) await this.#storage.reset();
+    const isEmpty = isMiss || contender === 'backfill all';
+    if (isEmpty && this.#storage instanceof Storage)
+      await this.#storage.reset();
     await run('sync', []);
-    const [sample, { requests, received }] = await counted(this.#storage, () =>
-      this.#nx(),
+    const [sample, { requests, received }] = await counted(
+      this.#storage,
+      async () => {
+        const sample = await this.#nx();
+        await this.#serverEnded(); // its requests count, its time does not
+        return sample;
+      },
     );
-    const isLocal = contender === 'local';
+    if (contender === 'backfill all' && this.#storage instanceof Storage) {
+      assert.equal((await this.#storage.stats()).blobs, this.#plan.tasks);
+    }
+    const isLocal = hitsLocally(contender);
     const hit = isLocal ? 'local-cache-hit' : 'remote-cache-hit';
     this.#verify(isMiss ? 'cache-miss' : hit);
-    const isRemote = contender === 'ours' || contender === 'nx';
+    const isRemote = contender !== 'local' && contender !== 'none';
     return isRemote ? { ...sample, requests, received } : sample;
   }
 
@@ -129,11 +141,24 @@ class Run {
     const { home, workspace } = this.#machine;
     const aside = this.#testbed.newFolder();
     const forgotten = ['dist', '.nx'].map((name) => path.join(workspace, name));
-    if (this.#plan.contender !== 'local')
+    if (!hitsLocally(this.#plan.contender))
       forgotten.push(path.join(home, '.nx'));
     for (const [i, folder] of forgotten.entries()) {
       if (!fs.existsSync(folder)) continue;
       fs.renameSync(folder, path.join(aside, String(i)));
+    }
+  }
+
+  /** Waits for a server that stores local hits after the end of the run. */
+  async #serverEnded() {
+    const folder = path.join(
+      this.#machine.cacheDirectory() ?? '',
+      '.nx-azure-cache',
+    );
+    const limit = Date.now() + 60_000;
+    while (fs.existsSync(folder)) {
+      if (Date.now() > limit) throw new Error('the server does not end');
+      await sleep(20);
     }
   }
 
@@ -167,6 +192,20 @@ class Run {
   }
 }
 
+/** @param {RunContender} contender */
+function hitsLocally(contender) {
+  return contender === 'local' || isDeveloper(contender);
+}
+
+/**
+ * Whether it runs as on a developer's machine.
+ *
+ * @param {RunContender} contender
+ */
+function isDeveloper(contender) {
+  return contender === 'local hits' || contender.startsWith('backfill');
+}
+
 /**
  * @param {Testbed} testbed
  * @param {RunContender} contender
@@ -188,8 +227,9 @@ function environmentOf(testbed, contender, { connectionString, url }) {
  *
  * @param {string} workspace
  * @param {number} tasks
+ * @param {boolean} isBackfilling
  */
-function writeWorkspace(workspace, tasks) {
+function writeWorkspace(workspace, tasks, isBackfilling) {
   const nxJson = path.join(workspace, 'nx.json');
   const existing = fs.existsSync(nxJson)
     ? JSON.parse(fs.readFileSync(nxJson, 'utf8'))
@@ -201,7 +241,11 @@ function writeWorkspace(workspace, tasks) {
   };
   const files = {
     'package.json': { name: 'workspace', private: true },
-    'nx.json': { ...existing, targetDefaults: { build } },
+    'nx.json': {
+      ...existing,
+      ...(isBackfilling && { azure: { ...existing.azure, backfill: true } }),
+      targetDefaults: { build },
+    },
   };
   for (const [name, content] of Object.entries(files)) {
     fs.writeFileSync(path.join(workspace, name), JSON.stringify(content));

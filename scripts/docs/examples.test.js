@@ -138,7 +138,12 @@ describe('examples', () => {
       const printed = summaryLine(
         /** @type {any} */ ({ summary, waiting: 0 }),
         /** @type {any} */ ({ mode, scope, scopeReason, location }),
-        { waited: Number(waited) * 1000, unstored: 0, readOnlyBy: '' },
+        {
+          waited: Number(waited) * 1000,
+          localHits: 0,
+          unstored: 0,
+          readOnlyBy: '',
+        },
       );
       assert.equal(line, `nx-azure-cache: ${printed}`);
     }

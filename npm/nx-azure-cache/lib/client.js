@@ -2,6 +2,8 @@
 
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
+const fs = require('node:fs');
+const { sleep } = require('./notices');
 const { reasonOf } = require('./reason');
 const { trace } = require('./trace');
 
@@ -66,6 +68,8 @@ class Client {
   #child;
   /** @type {MessageConnection} */
   #connection;
+  /** @type {(message: object) => void} */
+  #trace;
   #listeners;
   #pending = 0;
   #received = 0;
@@ -134,7 +138,7 @@ class Client {
     // After half a message, its timer would keep the event loop alive forever.
     reader.partialMessageTimeout = 0;
     const writer = new rpc.StreamMessageWriter(child.stdin);
-    trace(reader, writer, env);
+    this.#trace = trace(reader, writer, env);
     this.#connection = rpc.createMessageConnection(reader, writer, undefined, {
       messageStrategy: {
         handleMessage: (message, next) => {
@@ -185,6 +189,23 @@ class Client {
       }
       this.#restartTimer();
     }
+  }
+
+  /**
+   * Sends a notification while this process exits. It is written at once, because nothing
+   * runs after that, and is lost if the child reads too slowly. It must not be written
+   * into another message, so nothing is sent while calls are pending.
+   *
+   * @param {string} method
+   * @param {object} params
+   */
+  notifyAtExit(method, params) {
+    if (this.#ended || this.#pending > 0) return;
+    const message = { jsonrpc: '2.0', method, params };
+    this.#trace(message);
+    const body = Buffer.from(JSON.stringify(message));
+    const header = `Content-Length: ${body.length}\r\n\r\n`;
+    writeNow(this.#child.stdin, Buffer.concat([Buffer.from(header), body]));
   }
 
   /** Whether the client has ended: it receives no more responses. */
@@ -311,6 +332,31 @@ function isServerError(err) {
   return (
     err instanceof ResponseError && !(err.code >= -32099 && err.code <= -32096)
   );
+}
+
+/** The most milliseconds that an exiting process waits for a full pipe. */
+const fullPipeTimeout = 200;
+
+/**
+ * Writes to a pipe without the event loop. Errors are ignored.
+ *
+ * @param {import('node:stream').Writable} stream
+ * @param {Buffer} bytes
+ */
+function writeNow(stream, bytes) {
+  const fd = /** @type {any} */ (stream)._handle?.fd;
+  // On Windows, and under Bun, a pipe has no descriptor.
+  if (!(fd >= 0)) return void stream.write(bytes);
+  const limit = performance.now() + fullPipeTimeout;
+  for (let written = 0; written < bytes.length;) {
+    try {
+      written += fs.writeSync(fd, bytes, written);
+    } catch (err) {
+      const { code } = /** @type {NodeJS.ErrnoException} */ (err);
+      if (code !== 'EAGAIN' || performance.now() > limit) return;
+      sleep(1);
+    }
+  }
 }
 
 exports.Client = Client;

@@ -216,5 +216,6 @@ exports.onExit = onExit;
 exports.silenceInTask = silenceInTask;
 exports.isSilent = isSilent;
 exports.notice = notice;
+exports.sleep = sleep;
 exports.withdraw = withdraw;
 exports.write = write;

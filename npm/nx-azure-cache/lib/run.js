@@ -22,6 +22,7 @@ const { summaryLine } = require('./summary-line');
  * @property {string} session the name of the server's folder
  * @property {number} idleTimeout milliseconds for which the server may be silent
  * @property {number} drain milliseconds for which the server stores after the end of the run
+ * @property {boolean} [backfill] whether the server stores local hits that it lacks
  * @property {boolean} tasks whether requests must name the task
  */
 
@@ -86,6 +87,7 @@ class Run {
   #env;
   #client;
   #session;
+  #localHits;
   #showsSummary;
   #readOnlyBy;
   /** Results that are not stored because the run is read-only. */
@@ -97,16 +99,18 @@ class Run {
    * @param {NodeJS.ProcessEnv} started.env the whole environment of the binary
    * @param {Client} started.client
    * @param {Session} started.session
+   * @param {{ count: number }} started.localHits
    * @param {boolean} started.showsSummary
    * @param {string} started.readOnlyBy see summaryLine
    */
-  constructor({ binary, env, client, session, showsSummary, readOnlyBy }) {
+  constructor({ binary, env, client, session, localHits, ...started }) {
     this.#binary = binary;
     this.#env = env;
     this.#client = client;
     this.#session = session;
-    this.#showsSummary = showsSummary;
-    this.#readOnlyBy = readOnlyBy;
+    this.#localHits = localHits;
+    this.#showsSummary = started.showsSummary;
+    this.#readOnlyBy = started.readOnlyBy;
   }
 
   /** The topic of the line that says that the server is lost. */
@@ -270,6 +274,7 @@ class Run {
         `summary ${this.#session.session}`,
         summaryLine(result, this.#session, {
           waited,
+          localHits: this.#localHits.count,
           unstored: this.#unstored,
           readOnlyBy: this.#readOnlyBy,
         }),

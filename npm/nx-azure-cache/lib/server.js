@@ -1,13 +1,15 @@
 'use strict';
 
 const { Client } = require('./client');
+const { LocalHits } = require('./local-hits');
 const { Lookups } = require('./lookups');
 const { onExit, notice, write } = require('./notices');
 const { version } = require('../package.json');
-const { firstLine, reasonOf } = require('./reason');
+const { reportOff } = require('./off');
+const { firstLine } = require('./reason');
 const { Run } = require('./run');
 const { checkSession } = require('./session');
-const { watchSignals } = require('./signals');
+const { isInterrupted, watchSignals } = require('./signals');
 const { readOnlyReason, showsSummary } = require('./summary-line');
 const { NxTasks, observeNx, rejectsLinks } = require('./tasks');
 const { readWorkspace } = require('./workspace');
@@ -31,6 +33,7 @@ const startTimeout = 10_000;
  * @property {import('./run').Session} session
  * @property {Run} run
  * @property {Lookups} lookups
+ * @property {LocalHits} localHits
  * @property {NxTasks} tasks
  * @property {ReturnType<typeof taskParams>} paramsOfTask
  * @property {boolean} isLost
@@ -102,22 +105,28 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
       const paramsOfTask = taskParams(tasks, session, nxVersion);
       const { isShown, problem } = showsSummary(env, ci);
       if (problem) notice('summary variable', problem);
+      const localHits = new LocalHits();
       const run = new Run({
-        ...{ binary, env, client, session, showsSummary: isShown },
+        ...{ binary, env, client, session, localHits, showsSummary: isShown },
         readOnlyBy: readOnlyReason(config, ci),
       });
       state.run = run;
       watchSignals();
-      onExit(() => run.end());
+      onExit(() => {
+        run.end();
+        if (session.backfill === true && !isInterrupted()) {
+          sendLocalHits(client, localHits, paramsOfTask);
+        }
+      });
       return {
-        ...{ client, session, run, lookups, tasks, paramsOfTask },
+        ...{ client, session, run, lookups, localHits, tasks, paramsOfTask },
         get isLost() {
           return client.ended;
         },
       };
     }
     if (session.mode !== 'no-cache') {
-      notice('start', `the remote cache is off: ${reasonOf(session.reason)}`);
+      reportOff(session.reason, params.ci);
     }
   } catch (err) {
     client.close();
@@ -125,6 +134,24 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
   }
   client.close();
   return null;
+}
+
+/**
+ * Passes local hits to the server, which stores those that the remote cache lacks. It does
+ * that after the run, so that Nx waits for nothing.
+ *
+ * @param {Client} client
+ * @param {LocalHits} localHits
+ * @param {ReturnType<typeof taskParams>} paramsOfTask
+ */
+function sendLocalHits(client, localHits, paramsOfTask) {
+  for (const [cacheDirectory, all] of localHits.byDirectory()) {
+    const hits = all.flatMap(({ hash, size }) => {
+      const about = paramsOfTask('store', hash);
+      return about ? [{ hash, size, ...about }] : [];
+    });
+    client.notifyAtExit('localHits', { cacheDirectory, hits });
+  }
 }
 
 /**

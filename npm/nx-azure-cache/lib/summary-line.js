@@ -10,6 +10,7 @@ const { size } = require('./printable');
  *
  * @typedef {object} RunResult
  * @property {number} waited milliseconds for which Nx waited for the cache
+ * @property {number} localHits results that Nx found in its local cache
  * @property {number} unstored results that a read-only run did not store
  * @property {string} readOnlyBy what makes the run read-only, such as `azure.localMode`
  */
@@ -26,9 +27,10 @@ const { size } = require('./printable');
  */
 function summaryLine(
   { summary, waiting },
-  { mode, scope, scopeReason, location },
-  { waited, unstored, readOnlyBy },
+  session,
+  { waited, localHits, unstored, readOnlyBy },
 ) {
+  const { mode, scope, scopeReason, location } = session;
   const { hits, misses, stored, bytesRead, bytesWritten } = summary;
   /** @type {[number, string][]} parts that are omitted if the number is 0 */
   const rare = [
@@ -39,6 +41,7 @@ function summaryLine(
     [summary.failed, 'failed'],
     [waiting, 'unfinished'],
     [unstored, `not stored (read-only by ${readOnlyBy})`],
+    [localHits, localHitsPart(localHits, session)],
   ];
   return [
     `${hits} ${hits === 1 ? 'hit' : 'hits'}`,
@@ -52,6 +55,22 @@ function summaryLine(
     `scope ${scope} (${scopeReason})`,
     location,
   ].join(', ');
+}
+
+/**
+ * Local hits are no remote hits, and nothing is known of the remote cache without a request
+ * for each.
+ *
+ * @param {number} count
+ * @param {Session} session
+ */
+function localHitsPart(count, { backfill, mode, scope }) {
+  const hits = count === 1 ? 'local hit' : 'local hits';
+  if (backfill) return `${hits} (stored next if the remote cache lacks them)`;
+  // Only developers' machines may store them.
+  const mayStore = scope === 'local' && mode === 'read-write';
+  const hint = mayStore ? ': see azure.backfill' : '';
+  return `${hits} (not compared with the remote cache${hint})`;
 }
 
 /** The variable that shows or hides the line. */

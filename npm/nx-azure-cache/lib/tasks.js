@@ -10,7 +10,8 @@
 // `init`, and TaskOrchestrator.init waits for that before it runs a task. All tasks go
 // through these methods of DbCache:
 //
-// - `get` and, since 22, `getBatch`, before Nx looks up a result in the remote cache.
+// - `get` and, since 22, `getBatch`, before Nx looks up a result in the remote cache. Their
+//   results say where it was found (`remote`), and since 22 also its `size`.
 // - `temporaryOutputPath`, before a task runs. Nx 24 calls it again after some failures.
 // - `copyFilesFromCache`, and for remote results `applyRemoteCacheResults`, before Nx
 //   restores a result to the workspace.
@@ -45,6 +46,16 @@ const { plainOutputs } = require('./snapshot');
  * @typedef {Known & OwnRecord} Record
  */
 
+/**
+ * The result of a successful task that Nx has found in its local cache.
+ *
+ * @typedef {object} NxLocalHit
+ * @property {string} hash
+ * @property {string} cacheDirectory
+ * @property {number} [size] in bytes: of the outputs, and of the terminal output unless the
+ *   result came from a remote cache
+ */
+
 /** The property of DbCache.prototype that holds the NxTasks: a process may have two shims. */
 const tasksSymbol = Symbol.for('nx-azure-cache.nx-tasks');
 
@@ -65,6 +76,13 @@ class NxTasks {
    * @type {((cacheDirectory: string) => string) | undefined}
    */
   folderIn;
+
+  /**
+   * What the cache that was opened last does with local hits.
+   *
+   * @type {((hit: NxLocalHit) => void) | undefined}
+   */
+  onLocalHit;
 
   /** The number of hashes that are remembered. */
   get size() {
@@ -133,6 +151,19 @@ class NxTasks {
     if (task?.hash) this.#record(task.hash).declared = plainOutputs(outputs);
   }
 
+  /**
+   * @param {any} task of Nx
+   * @param {any} result that Nx has found
+   * @param {string} cacheDirectory
+   */
+  found(task, result, cacheDirectory) {
+    if (!task?.hash || result?.remote !== false || result.code !== 0) return;
+    const { size } = result;
+    const isSize = Number.isSafeInteger(size) && size > 0;
+    const hit = { hash: task.hash, cacheDirectory, ...(isSize && { size }) };
+    this.onLocalHit?.(hit);
+  }
+
   /** @param {string} hash */
   #record(hash) {
     const record = this.#records.get(hash) ?? {};
@@ -174,6 +205,14 @@ function observe(prototype) {
   runBefore(prototype, 'get', (_, [task]) => tasks.addTask(task));
   runBefore(prototype, 'getBatch', (_, [all]) => {
     for (const task of all) tasks.addTask(task);
+  });
+  runAfter(prototype, 'get', ({ cache }, [task], result) =>
+    tasks.found(task, result, cache.cacheDirectory),
+  );
+  runAfter(prototype, 'getBatch', ({ cache }, [all], results) => {
+    for (const task of all) {
+      tasks.found(task, results.get(task?.hash), cache.cacheDirectory);
+    }
   });
   runBefore(prototype, 'temporaryOutputPath', ({ cache }, [task]) =>
     tasks.begin(task, cache.cacheDirectory),
@@ -225,6 +264,27 @@ function runBefore(prototype, method, action) {
       action(this, args);
     } catch {} // Nx continues as without this package
     return original.apply(this, args);
+  };
+}
+
+/**
+ * Makes an asynchronous method, if it exists, run an action on its result. The caller does
+ * not wait for the action.
+ *
+ * @param {any} prototype
+ * @param {string} method
+ * @param {(object: any, args: any[], result: any) => void} action
+ */
+function runAfter(prototype, method, action) {
+  const original = prototype?.[method];
+  if (typeof original !== 'function') return;
+  /** @type {(this: unknown, ...args: unknown[]) => unknown} */
+  prototype[method] = function (...args) {
+    const response = original.apply(this, args);
+    Promise.resolve(response)
+      .then((result) => action(this, args, result))
+      .catch(() => {}); // Nx handles its own errors, and continues after ours
+    return response;
   };
 }
 

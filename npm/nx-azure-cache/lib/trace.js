@@ -9,7 +9,8 @@ const { mayBeSecret } = require('./secrets');
  * Appends each message that a client sends (`>`) and receives (`<`) to the file
  * NX_AZURE_CACHE_TRACE, as a line of JSON. The trace is for debugging and for
  * `npm run fixtures -- --record`. It contains the output of tasks, but no secret of this
- * package's configuration. Does nothing if the variable is unset.
+ * package's configuration. Does nothing if the variable is unset. Returns a function that
+ * appends a message that the client sends without the writer.
  *
  * @param {MessageReader} reader
  * @param {MessageWriter} writer
@@ -17,7 +18,7 @@ const { mayBeSecret } = require('./secrets');
  */
 function trace(reader, writer, env) {
   const file = env.NX_AZURE_CACHE_TRACE;
-  if (!file) return;
+  if (!file) return () => {};
   const note = (
     /** @type {'>' | '<'} */ direction,
     /** @type {any} */ message,
@@ -46,6 +47,7 @@ function trace(reader, writer, env) {
     note('>', message);
     return write.call(writer, message);
   };
+  return (/** @type {object} */ message) => note('>', message);
 }
 
 /**

@@ -187,7 +187,8 @@ class FakeServer {
     const body = this.#input.subarray(end + 4, end + 4 + length);
     this.#input = this.#input.subarray(end + 4 + length);
     const { id, method, params } = JSON.parse(body.toString());
-    if (id === undefined || method === undefined) return true;
+    const isIgnored = id === undefined && !this.#handlers[method];
+    if (isIgnored || method === undefined) return true;
     this.#handlers[method](params, {
       result: (result) => {
         this.send({ jsonrpc: '2.0', id, result });

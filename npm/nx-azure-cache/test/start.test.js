@@ -216,7 +216,9 @@ describe('start', { concurrency: 3 }, () => {
     const { report } = await runAsNx(
       t,
       async ({ getRemoteCache, packageFolder }) => {
-        // Nx has already loaded it.
+        // Nx has already loaded these.
+        const { createRequire } = require('node:module');
+        createRequire(`${packageFolder}/`)('nx/src/utils/is-ci');
         require(`${packageFolder}/lib/workspace`).workspaceRoot();
         const before = Object.keys(require.cache);
         await getRemoteCache(); // there is no binary

@@ -196,7 +196,7 @@ function described({ body, metadata }) {
 function parseFault(words) {
   const text = words.join(' ');
   const match =
-    /^(GET|PUT) (?:(\d{3})(?: (?!for )(\w+))?|(reset|hold|ok))(?: for (\d+))?$/.exec(
+    /^(GET|HEAD|PUT) (?:(\d{3})(?: (?!for )(\w+))?|(reset|hold|ok))(?: for (\d+))?$/.exec(
       text,
     );
   if (!match || (match[2] && !STATUS_CODES[match[2]])) {

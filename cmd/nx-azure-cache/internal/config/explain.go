@@ -55,6 +55,11 @@ func (e explainedBlobs) Get(ctx context.Context, name string) (*cache.Blob, erro
 	return blob, e.explained(err)
 }
 
+func (e explainedBlobs) Exists(ctx context.Context, name string) (bool, error) {
+	exists, err := e.blobs.Exists(ctx, name)
+	return exists, e.explained(err)
+}
+
 func (e explainedBlobs) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
 	return e.explained(e.blobs.Put(ctx, name, body, metadata))
 }

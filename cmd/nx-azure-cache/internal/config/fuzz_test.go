@@ -81,7 +81,7 @@ func checkRight(t *testing.T, got Settings, config string, ci bool, environment 
 			"stall": got.Limits.Stall.String(), "drain": got.Drain.String(),
 		},
 		"trust":           trustBlock(got.Trust),
-		"maxArtifactSize": got.MaxArtifactSize, "cacheFailures": got.CacheFailures, "include": got.Tasks.Include, "exclude": got.Tasks.Exclude,
+		"maxArtifactSize": got.MaxArtifactSize, "cacheFailures": got.CacheFailures, "backfill": got.Backfill, "include": got.Tasks.Include, "exclude": got.Tasks.Exclude,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func unknownKeys(t *testing.T, config string) (n int) {
 	timeouts, _ := block["timeouts"].(map[string]any)
 	trusted, _ := block["trust"].(map[string]any)
 	for known, keys := range map[string]map[string]any{
-		" container accountName endpoint prefix credential cloud localMode ciMode timeouts trust maxArtifactSize cacheFailures include exclude ": block,
+		" container accountName endpoint prefix credential cloud localMode ciMode timeouts trust maxArtifactSize cacheFailures backfill include exclude ": block,
 		" connect firstByte stall drain ":                                     timeouts,
 		" branches containers isolation publicKeys repositories revokedKeys ": trusted,
 	} {

@@ -25,7 +25,7 @@ type rawConfig struct {
 	trust                                    TrustSettings
 	maxArtifactSize                          cache.Size // 0 means unset
 	include, exclude                         []string
-	cacheFailures                            bool
+	cacheFailures, backfill                  bool
 }
 
 // fieldReader reads the value at a path of the block.
@@ -45,6 +45,7 @@ func (b *rawConfig) fields() map[string]fieldReader {
 		"include":     stringsField(&b.include),
 		"exclude":     stringsField(&b.exclude),
 		failuresKey:   boolField(&b.cacheFailures),
+		"backfill":    boolField(&b.backfill),
 		maxSizeKey:    b.readMaxSize,
 		timeoutsKey:   b.readTimeouts,
 		trustKey: func(_ string, value any, wrong *problems) {

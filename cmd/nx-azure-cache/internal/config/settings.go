@@ -51,6 +51,7 @@ type Settings struct {
 	trustedHosts    endpoint.TrustedHosts
 	MaxArtifactSize cache.Size // at most the limit of Azure
 	CacheFailures   bool
+	Backfill        bool // whether to store local hits that the remote cache lacks
 	Tasks           taskfilter.Filter
 	Trust           TrustSettings
 	Drain           time.Duration // how long to store entries after the end of a run
@@ -107,6 +108,7 @@ func readSettings(block json.RawMessage, ci bool, getenv func(string) string) (S
 		},
 		MaxArtifactSize: azure.MaxBlob,
 		CacheFailures:   b.cacheFailures,
+		Backfill:        b.backfill,
 		Tasks:           taskfilter.Filter{Include: b.include, Exclude: b.exclude},
 
 		Trust: b.trust,

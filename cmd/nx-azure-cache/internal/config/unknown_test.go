@@ -52,7 +52,7 @@ func TestF11_every_spelling_of_a_mode(t *testing.T) {
 }
 
 func TestUnknownKeys(t *testing.T) {
-	const all = "known keys are accountName, cacheFailures, ciMode, cloud, container, credential, endpoint, exclude, include, localMode, maxArtifactSize, prefix, timeouts, trust"
+	const all = "known keys are accountName, backfill, cacheFailures, ciMode, cloud, container, credential, endpoint, exclude, include, localMode, maxArtifactSize, prefix, timeouts, trust"
 	for key, want := range map[string]string{
 		"contaner":    "did you mean container?",
 		"Container":   "did you mean container?",

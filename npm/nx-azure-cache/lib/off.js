@@ -1,0 +1,33 @@
+'use strict';
+
+const { notice } = require('./notices');
+const { reasonOf } = require('./reason');
+
+/**
+ * Reports that a run has no remote cache. Its results stay on a developer's machine, and
+ * later runs find them there, so they would never reach the remote cache. A CI machine
+ * usually vanishes with its local cache.
+ *
+ * @param {unknown} why
+ * @param {boolean} ci
+ */
+function reportOff(why, ci = isCI()) {
+  const local =
+    '; the results of this run are only in the local cache: ' +
+    'when this is fixed, run nx reset and build again, or set azure.backfill in nx.json';
+  notice(
+    'start',
+    `the remote cache is off: ${reasonOf(why)}${ci ? '' : local}`,
+  );
+}
+
+/** Whether Nx considers this a run in CI. */
+function isCI() {
+  try {
+    return Boolean(require('nx/src/utils/is-ci').isCI());
+  } catch {
+    return false;
+  }
+}
+
+exports.reportOff = reportOff;

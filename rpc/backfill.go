@@ -1,0 +1,79 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+
+	"github.com/rs/zerolog"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/backfill"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
+)
+
+// LocalHitsParams are the params of the notification localHits.
+type LocalHitsParams struct {
+	CacheDirectory string     `json:"cacheDirectory"`
+	Hits           []LocalHit `json:"hits"`
+}
+
+// LocalHit is the result of a task that has succeeded.
+type LocalHit struct {
+	Hash    string   `json:"hash"`
+	Size    float64  `json:"size,omitempty"` // bytes that Nx has recorded
+	Task    *Task    `json:"task,omitempty"`
+	Outputs []string `json:"outputs,omitempty"`
+}
+
+func (p *LocalHitsParams) check() error {
+	errs := []error{checkPath("cacheDirectory", p.CacheDirectory)}
+	for _, hit := range p.Hits {
+		errs = append(errs, taskhash.Check(hit.Hash), hit.Task.check())
+		if hit.Size < 0 || hit.Size != math.Trunc(hit.Size) {
+			errs = append(errs, errors.New("size must be a number of bytes"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// addLocalHits handles the notification localHits. It works on a goroutine, because it looks
+// at files. shutdown waits for it. Invalid params are ignored, as in each notification.
+func (s *server) addLocalHits(ctx context.Context, raw json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.backfill == nil || s.refusal != nil {
+		return
+	}
+	session, queue := s.session, s.backfill
+	s.handlers.Add(1)
+	s.responses.Add(1)
+	go func() {
+		defer s.handlers.Done()
+		defer s.responses.Done()
+		var params LocalHitsParams
+		err := json.Unmarshal(raw, &params)
+		if err == nil {
+			err = params.check()
+		}
+		if err != nil {
+			zerolog.Ctx(ctx).Debug().Err(err).Msg("localHits")
+			return
+		}
+		var hits []backfill.LocalHit
+		for _, hit := range params.Hits {
+			// A task that is missing may be an excluded one, as in cacheOf.
+			if session.Includes == nil || hit.Task != nil && session.Includes(*hit.Task) {
+				hits = append(hits, backfill.LocalHit{Hash: hit.Hash, Size: int64(hit.Size), Task: hit.Task.String(), Outputs: hit.Outputs})
+			}
+		}
+		queue.Add(params.CacheDirectory, hits...)
+	}()
+}
+
+// backfilled logs the outcome of a local hit. The client has ended.
+func (s *server) backfilled(ctx context.Context, stored cache.Stored) {
+	zerolog.Ctx(ctx).Debug().Str("hash", stored.Hash).Int64("bytes", stored.Bytes).
+		Str("outcome", string(stored.Outcome)).AnErr("reason", stored.Err).Msg("backfill")
+}
