@@ -120,7 +120,7 @@ func (e Environment) Explain(to *url.URL, err error) error {
 		if proxy.Address != "" {
 			through = " through " + proxy.String()
 		}
-		return transient(diagnostic.NoConnection, err, "the connection to %s%s was closed before a response (%s): if this persists, a firewall or proxy may be blocking it; check the network (VPN, firewall) and HTTPS_PROXY",
+		return transient(diagnostic.NoConnection, err, "the connection to %s%s was closed before a response (%s): if this persists, check the firewall, the VPN and HTTPS_PROXY",
 			endpoint.AddressOf(to), through, reason(err))
 	}
 	return explainDirect(to, err)

@@ -91,7 +91,7 @@ func TestF24NetworkErrors(t *testing.T) {
 		{"no response from DNS for the proxy", "https://proxied.example/", throughProxy(dial(&net.DNSError{Err: "server misbehaving"})), "the host of the proxy http://proxy.example:3128 (HTTPS_PROXY) could not be resolved (DNS: server misbehaving): correct HTTPS_PROXY", false},
 		{"a SOCKS proxy that refuses", "https://proxied.example/", &net.OpError{Op: "socks connect", Net: "tcp", Err: errors.New("username/password authentication failed")},
 			"the proxy http://proxy.example:3128 (HTTPS_PROXY) did not connect to proxied.example:443 (username/password authentication failed): correct the user and password in HTTPS_PROXY, allow proxied.example", false},
-		{"a firewall that resets", account, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, "the connection to acc.blob.core.windows.net:443 was closed before a response (connection reset by peer): if this persists, a firewall or proxy may be blocking it; check the network", false},
+		{"a firewall that resets", account, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, "the connection to acc.blob.core.windows.net:443 was closed before a response (connection reset by peer): if this persists, check the firewall", false},
 		{"a proxy that hangs up", "https://proxied.example/", io.EOF, "the connection to proxied.example:443 through the proxy http://proxy.example:3128 (HTTPS_PROXY) was closed before a response (EOF): ", false},
 		{"another error", account, errors.New("odd"), "odd", false},
 	} {
