@@ -12,6 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -61,9 +62,10 @@ func (c *Container) Network(ctx context.Context) NetworkReport {
 	last := &trace.Steps[len(trace.Steps)-1]
 	switch {
 	case err != nil:
-		last.Err = errors.New(c.explain.Scrub(explain.WithoutURL(err).Error()))
+		code, _ := diagnostic.CodeOf(err)
+		last.Err = diagnostic.With(code, errors.New(c.explain.Scrub(explain.WithoutURL(err).Error())))
 	case !explain.IsAzure(response.Header):
-		last.Err = errors.New(c.explain.Intercepted(&explain.InterceptedError{Response: response}))
+		last.Err = diagnostic.With(diagnostic.NotAzure, errors.New(c.explain.Intercepted(&explain.InterceptedError{Response: response})))
 	default:
 		last.Detail = fmt.Sprintf("%d from Azure, request %s", response.StatusCode, printable.Short(response.Header.Get("X-Ms-Request-Id"), transport.MaxShown))
 		report.Answered = true

@@ -11,6 +11,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic/diagnostictest"
 )
 
 // stepsOf returns the names of the steps of a report. A "!" marks a failed step.
@@ -84,6 +85,9 @@ func TestNetwork(t *testing.T) {
 			}
 			if (test.err == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.err) || strings.Contains(fmt.Sprint(err), "\n") {
 				t.Errorf("got the error %v, want %q", err, test.err)
+			}
+			if err != nil {
+				diagnostictest.CheckError(t, err)
 			}
 			if r.Answered != (err == nil) || r.ClockProblem() != "" {
 				t.Errorf("got %t, %q; want whether Azure responded, and no clock problem", r.Answered, r.ClockProblem())
