@@ -189,8 +189,8 @@ func TestDoubtfulResults(t *testing.T) {
 		"an output is too long": {before: func(t *testing.T, dir string) { write(t, "a longer output", dir, "1", "dist", "a") }},
 		"no terminal output":    {before: func(t *testing.T, dir string) { remove(t, dir, "terminalOutputs", "1") }},
 		"a terminal output that is a link": {before: func(t *testing.T, dir string) {
-			write(t, "done\n", dir, "secret")
-			link(t, filepath.Join(dir, "secret"), dir, "terminalOutputs", "1")
+			write(t, "done\n", dir, "terminalOutputs", "2")
+			link(t, "2", dir, "terminalOutputs", "1")
 		}},
 		"a terminal output in a folder that is a link": {before: func(t *testing.T, dir string) {
 			keep(t, filepath.Join(dir, "other"), "1")

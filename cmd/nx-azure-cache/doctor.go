@@ -24,6 +24,7 @@ checks run in this order:
   network     name resolution, TLS, proxy, the clock
   rights      whether the container exists, and what this run may do in its scope
   round-trip  how fast results are uploaded and downloaded
+  last-run    whether the results of Nx's last run here are in the remote cache
   security    whether the storage refuses what this run must not do
 
 Run it where you need the cache: on a developer's machine, in a job of a pull request,

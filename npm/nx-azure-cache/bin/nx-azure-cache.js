@@ -80,13 +80,13 @@ function workspaceVariable() {
 }
 
 /**
- * Where Nx writes the hashes of its last run, for `inspect`. Nx 24 may create the folder,
+ * Where Nx writes the hashes of its last run, for `inspect` and `doctor`. Nx 24 may create the folder,
  * and throws if it is not safe to use.
  *
  * @returns {{ cacheDirectory?: string }}
  */
 function cacheDirectory() {
-  if (args[0] !== 'inspect') return {};
+  if (args[0] !== 'inspect' && !isDoctor) return {};
   try {
     return { cacheDirectory: requireNx('src/utils/cache-directory').cacheDir };
   } catch {

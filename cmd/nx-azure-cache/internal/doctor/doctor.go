@@ -44,6 +44,7 @@ var parts = []func(context.Context, *examination, *Report){
 	examineNetwork,
 	examineRights,
 	examineRoundTrip,
+	examineLastRun,
 	examineSecurity,
 }
 

@@ -67,6 +67,7 @@ const (
 	partNetwork   Part = "network"
 	partRights    Part = "rights"
 	partRoundTrip Part = "round-trip"
+	partLastRun   Part = "last-run"
 	partSecurity  Part = "security"
 )
 
@@ -80,6 +81,7 @@ var titles = map[Part]string{
 	partNetwork:   "network",
 	partRights:    "the container, and the permissions of this run",
 	partRoundTrip: "a round trip",
+	partLastRun:   "the last run of Nx here",
 	partSecurity:  "what must be forbidden",
 }
 
