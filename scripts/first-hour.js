@@ -236,6 +236,7 @@ async function main() {
   const storage = { AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString };
   const developer = new Machine(path.join(folder, 'developer'), storage);
   await createWorkspace(developer, verdaccio.url);
+  useSchemaOfNx(developer);
   const before = await tracked(developer);
 
   const rows = [];
@@ -269,6 +270,20 @@ async function main() {
     const seconds = Math.round(Number(took) / 1000);
     console.log(`| ${name} | ${lines} | ${commands} | ${seconds} s |`);
   }
+}
+
+/**
+ * Adds the reference to Nx's schema that Nx writes into a new workspace. `init` replaces it,
+ * and `remove` puts it back.
+ *
+ * @param {Machine} machine
+ */
+function useSchemaOfNx({ workspace }) {
+  const file = path.join(workspace, 'nx.json');
+  const $schema = './node_modules/nx/schemas/nx-schema.json';
+  const settings = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const text = JSON.stringify({ $schema, ...settings }, null, 2);
+  fs.writeFileSync(file, `${text}\n`);
 }
 
 /**
