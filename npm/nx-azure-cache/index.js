@@ -4,7 +4,7 @@ const { randomUUID } = require('node:crypto');
 const fs = require('node:fs/promises');
 const path = require('node:path');
 const { binaryPath } = require('./lib/binary');
-const { diagnostics, withCode } = require('./lib/diagnostics');
+const { codeOf, diagnostics, withDiagnostic } = require('./lib/diagnostics');
 const { readEnvironment } = require('./lib/environment');
 const { fileError, fileSystemError } = require('./lib/file-error');
 const { annotateInCI, silenceInTask, notice } = require('./lib/notices');
@@ -46,7 +46,7 @@ async function getRemoteCache() {
   try {
     return await openCache();
   } catch (err) {
-    reportOff(err);
+    reportOff(codeOf(err) ?? diagnostics.notStarted, err);
     return null;
   }
 }
@@ -87,7 +87,7 @@ function warnOfLostAlias() {
     `${lost.section} in package.json has ${aliasName} ${lost.spec.slice(0, 100)} without the alias npm:${ownName} (did nx migrate write it?): ` +
     "the next installation replaces this package by another company's: run " +
     generatorCommand(root, 'update');
-  notice('alias', withCode(text, diagnostics.foreignPackage));
+  notice('alias', diagnostics.foreignPackage, text);
 }
 
 /**
@@ -167,11 +167,10 @@ function remoteCache(server) {
             return send(params);
           },
         );
-        if (typeof response?.queued !== 'boolean')
-          throw new Error(unexpectedResponse);
-        const { queued, reason } = response;
+        if (typeof response?.queued !== 'boolean') throw unexpectedResponse();
+        const { queued, reason, diagnostic } = response;
         if (queued) run.cacheDirectory = cacheDirectory;
-        else if (reason) run.refused(hash, reason);
+        else if (reason) run.refused(hash, reason, diagnostic);
         return queued;
       } catch (err) {
         run.failed('writing to', err);
@@ -192,6 +191,7 @@ function remoteCache(server) {
 function excluded(hash, result) {
   notice(
     'excluded',
+    diagnostics.taskUnknown,
     `the remote cache is skipped for ${reasonOf(hash)}: azure.include or azure.exclude in nx.json needs its task, and Nx did not name it`,
   );
   return result;
@@ -207,7 +207,7 @@ function excluded(hash, result) {
  */
 async function toCachedResult(hit, folder) {
   if (hit === null) return null;
-  if (typeof hit !== 'object') throw new Error(unexpectedResponse);
+  if (typeof hit !== 'object') throw unexpectedResponse();
   const { code, outputsPath, size, terminalOutputPath } = hit;
   let { terminalOutput } = hit;
   if (terminalOutputPath !== undefined) {
@@ -216,7 +216,7 @@ async function toCachedResult(hit, folder) {
       path.dirname(path.resolve(String(terminalOutputPath))) !==
       path.resolve(folder)
     ) {
-      throw new Error(unexpectedResponse);
+      throw unexpectedResponse();
     }
     try {
       terminalOutput = await fs
@@ -233,11 +233,12 @@ async function toCachedResult(hit, folder) {
     typeof terminalOutput !== 'string' ||
     typeof outputsPath !== 'string'
   ) {
-    throw new Error(unexpectedResponse);
+    throw unexpectedResponse();
   }
   if ((code << 16) >> 16 !== code) {
     const problem = `a result has the exit code ${code}, which Nx cannot represent`;
-    throw Object.assign(new Error(problem), { code: damaged });
+    const err = Object.assign(new Error(problem), { code: damaged });
+    throw withDiagnostic(diagnostics.entryDamaged, err);
   }
   return { code, terminalOutput, outputsPath, size };
 }
@@ -248,7 +249,7 @@ async function toCachedResult(hit, folder) {
  *
  * @param {string} folder the server's folder
  * @param {string} terminalOutput
- * @param {(output: { terminalOutput: string } | { terminalOutputPath: string }) => Promise<{ queued: boolean, reason: string }>} use
+ * @param {(output: { terminalOutput: string } | { terminalOutputPath: string }) => Promise<{ queued: boolean, reason: string, diagnostic?: string }>} use
  */
 async function withOutput(folder, terminalOutput, use) {
   if (Buffer.byteLength(terminalOutput) <= inlineTerminalOutput) {
@@ -316,12 +317,12 @@ async function makeFolder(
   const info = await fs.lstat(folder);
   if (!info.isDirectory()) {
     const kind = info.isSymbolicLink() ? 'a symbolic link' : 'not a directory';
-    throw fileSystemError(
+    throw occupied(
       `${folder} is ${kind}; the remote cache follows no links and replaces no files there (is it committed to the repository?): delete it`,
     );
   }
   if (isPrivate && process.geteuid && info.uid !== process.geteuid()) {
-    throw fileSystemError(
+    throw occupied(
       `${folder} belongs to user ${info.uid} (did another user of this machine create it first?): delete it, or set cacheDirectory in nx.json to a directory of your own`,
     );
   }
@@ -331,9 +332,14 @@ async function makeFolder(
 async function notWritable(folder) {
   const { uid, mode } = await fs.stat(folder);
   const octal = (mode & 0o777).toString(8).padStart(3, '0');
-  return fileSystemError(
+  return occupied(
     `this user cannot write to ${folder}, which belongs to user ${uid} and has mode ${octal} (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own`,
   );
+}
+
+/** @param {string} text about something else at the place of the cache's folder */
+function occupied(text) {
+  return withDiagnostic(diagnostics.folderOccupied, fileSystemError(text));
 }
 
 /** @param {unknown} err */

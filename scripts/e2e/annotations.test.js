@@ -15,12 +15,12 @@ const cis = [
   [
     'GitHub',
     { GITHUB_ACTIONS: 'true' },
-    /^::warning title=nx-azure-cache[^:,]*::nx-azure-cache: .*container "not-there" does not exist/,
+    /^::warning title=nx-azure-cache NXAC040::nx-azure-cache: .*container "not-there" does not exist/,
   ],
   [
     'Azure Pipelines',
     { TF_BUILD: 'True', BUILD_BUILDID: '7' }, // Nx knows the second
-    /^##vso\[task\.logissue type=warning[^\]]*\]nx-azure-cache: .*container "not-there" does not exist/,
+    /^##vso\[task\.logissue type=warning;code=NXAC040\]nx-azure-cache: .*container "not-there" does not exist/,
   ],
 ];
 for (const [name, env, annotation] of cis) {
@@ -33,6 +33,7 @@ for (const [name, env, annotation] of cis) {
     assertStatus(a, 'cache-miss');
     const lines = output.split('\n').filter((line) => annotation.test(line));
     assert.equal(lines.length, 1, output);
+    assert.ok(lines[0].endsWith('/docs/troubleshooting.md#nxac040)'), lines[0]);
     // Each problem appears once, and the summary is not a problem.
     const [summaries, problems] = [true, false].map((is) =>
       ourLines(output).filter((line) => summary.test(line) === is),

@@ -57,7 +57,9 @@ test('a read-only run counts the results that it does not store', async (t) => {
   assert.equal(lines.length, 1, output);
   assert.match(lines[0], summary);
   assert.ok(
-    lines[0].includes(', 3 not stored (read-only by azure.localMode), '),
+    lines[0].includes(
+      ', 3 not stored (read-only by azure.localMode, NXAC111), ',
+    ),
     lines[0],
   );
 });

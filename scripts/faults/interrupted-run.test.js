@@ -8,17 +8,13 @@ const { listBlobs } = require('../kit/azurite');
 const { onMain } = require('../kit/ci');
 const { startFixture } = require('../kit/fixture');
 const { gate, on } = require('../kit/http-faults');
-const { build } = require('../kit/nx-runs');
+const { build, ourLines } = require('../kit/nx-runs');
 const { draining, groupOf, nxOf, signal } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { fullTest } = require('../kit/tests');
 const { assertNothingLeft } = require('./undisturbed');
 
 const versions = ['20.8.4', '21.2.4', '22.7.12', '23.1.3', '23.3.2', '24.0.6'];
-
-/** @param {string} output */
-const ourLines = (output) =>
-  output.split('\n').filter((line) => line.startsWith('nx-azure-cache:'));
 
 /**
  * Starts a run whose uploads are held.

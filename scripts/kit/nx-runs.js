@@ -27,8 +27,11 @@ const summary =
 const annotation =
   /^(::warning title=nx-azure-cache[^:]*::|##vso\[task\.logissue type=warning[^\]]*\])(?=nx-azure-cache:)/;
 
+/** The code at the end of a line, with the address of its section. */
+const codeAtEnd = / \(NXAC\d{3}: https:\S+#nxac\d{3}\)$/;
+
 /**
- * Our lines in the output of Nx. In CI, an annotation contains the line.
+ * Our lines in the output of Nx, without their codes. In CI, an annotation contains the line.
  *
  * @param {string} output
  */
@@ -42,7 +45,8 @@ function ourLines(output) {
     .map((line) =>
       annotation.test(line) ? unescaped(line.replace(annotation, '')) : line,
     )
-    .filter((line) => line.startsWith('nx-azure-cache:'));
+    .filter((line) => line.startsWith('nx-azure-cache:'))
+    .map((line) => line.replace(codeAtEnd, ''));
 }
 
 /**

@@ -350,12 +350,14 @@ class CellRun {
 const withCommand = (args, output) => `${args.join(' ')}:\n${output.trim()}`;
 
 /**
- * Our lines. Nx's line about a failed command sometimes lacks its newline.
+ * Our lines, without their codes. Nx's line about a failed command sometimes lacks its newline.
  *
  * @param {string} output
  */
 const linesOfOurs = (output) =>
-  [...output.matchAll(/nx-azure-cache: .*/g)].map(([line]) => line);
+  [...output.matchAll(/nx-azure-cache: .*/g)].map(([line]) =>
+    line.replace(/ \(NXAC\d{3}: https:\S+\)$/, ''),
+  );
 
 /** @param {string} status */
 const withStatus = (status) =>

@@ -8,6 +8,7 @@ const initial = Object.assign(Object.create(null), process.env);
 
 const { spawnSync } = require('node:child_process');
 const { binaryPath } = require('../lib/binary');
+const { codeOf, withCode } = require('../lib/diagnostics');
 const { examine } = require('../lib/doctor/examine');
 const { formatJson, formatText } = require('../lib/doctor/print');
 const { binaryRow } = require('../lib/doctor/versions');
@@ -49,7 +50,10 @@ try {
   if (isDoctor) printAlone(firstLine(err));
   else
     process.stderr.write(
-      printableLine(`nx-azure-cache: ${firstLine(err)}`) + '\n',
+      withCode(
+        printableLine(`nx-azure-cache: ${firstLine(err)}`),
+        codeOf(err),
+      ) + '\n',
     );
 }
 

@@ -1,6 +1,7 @@
 'use strict';
 
 const manifest = require('../package.json');
+const { diagnostics, withDiagnostic } = require('./diagnostics');
 
 /**
  * The packages with the binaries, such as `@nx-azure-cache/linux-x64`, with this package's
@@ -26,7 +27,7 @@ function binaryPath({ env, platform = process.platform, arch = process.arch }) {
 
   const name = `@nx-azure-cache/${platform}-${arch}`;
   if (!(name in platformPackages)) {
-    throw new Error(unsupported(platform, arch));
+    throw unsupported(platform, arch);
   }
   const file = platform === 'win32' ? 'nx-azure-cache.exe' : 'nx-azure-cache';
   try {
@@ -34,12 +35,12 @@ function binaryPath({ env, platform = process.platform, arch = process.arch }) {
   } catch (cause) {
     // Causes: --omit=optional, a lockfile or node_modules from another platform
     // (npm/cli#4828), or a private registry without the package.
-    throw new Error(
+    const text =
       `the package ${name} is not installed. Install again on this platform, ` +
-        'without --omit=optional; if that does not help, remove node_modules ' +
-        'and the entries of @nx-azure-cache from the lockfile first',
-      { cause },
-    );
+      'without --omit=optional; if that does not help, remove node_modules ' +
+      'and the entries of @nx-azure-cache from the lockfile first';
+    const { binaryMissing } = diagnostics;
+    throw withDiagnostic(binaryMissing, new Error(text, { cause }));
   }
 }
 
@@ -50,10 +51,13 @@ function binaryPath({ env, platform = process.platform, arch = process.arch }) {
 function unsupported(platform, arch) {
   const names = Object.keys(platformPackages);
   if (names.length === 0) {
-    return 'this is a source checkout: set NX_AZURE_CACHE_BINARY to the output of `go build ./cmd/nx-azure-cache`';
+    const text =
+      'this is a source checkout: set NX_AZURE_CACHE_BINARY to the output of `go build ./cmd/nx-azure-cache`';
+    return withDiagnostic(diagnostics.binaryMissing, new Error(text));
   }
   const supported = names.map((name) => name.split('/')[1]).join(', ');
-  return `there is no binary for ${platform}-${arch}; supported platforms: ${supported}`;
+  const text = `there is no binary for ${platform}-${arch}; supported platforms: ${supported}`;
+  return withDiagnostic(diagnostics.platformNotSupported, new Error(text));
 }
 
 exports.binaryPath = binaryPath;

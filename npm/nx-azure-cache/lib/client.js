@@ -13,7 +13,7 @@ const { trace } = require('./trace');
 /**
  * The parameters of the server's notification `log`; see rpc/doc.go.
  *
- * @typedef {{ level: string, message: string }} LogParams
+ * @typedef {{ level: string, message: string, diagnostic?: string }} LogParams
  */
 
 /**
@@ -25,6 +25,7 @@ const { trace } = require('./trace');
  * @property {'stored' | 'exists' | 'changed' | 'evicted' | 'refused' | 'failed'} outcome
  * @property {string} reason
  * @property {number} [code]
+ * @property {string} [diagnostic] the code of the reason
  */
 
 /**

@@ -26,6 +26,10 @@ const diagnostics = {
   /** azure.include or azure.exclude needs a task that Nx does not name. */
   taskUnknown: 'NXAC026',
 
+  // Responses from Azure, and networks, if the server does not say more.
+  requestRefused: 'NXAC049',
+  storageFailed: 'NXAC057',
+
   // The cache directory: see fixes in file-error.js.
   directoryDenied: 'NXAC070',
   diskFull: 'NXAC071',
@@ -88,6 +92,44 @@ function withCode(text, code) {
   return url ? `${text} (${code}: ${url})` : text;
 }
 
+/**
+ * Attaches a code to an error, unless it has one already.
+ *
+ * @template {unknown} T
+ * @param {string} code
+ * @param {T} err
+ * @returns {T}
+ */
+function withDiagnostic(code, err) {
+  if (err instanceof Error && !codeOf(err)) {
+    Object.assign(err, { diagnostic: code });
+  }
+  return err;
+}
+
+/**
+ * The code of an error: the one that the server sent, or the one attached to it here.
+ *
+ * @param {any} err
+ * @returns {string | undefined}
+ */
+function codeOf(err) {
+  const code = err?.data?.diagnostic ?? err?.diagnostic;
+  return urlOf(code) ? code : undefined;
+}
+
+/**
+ * Whether a line with this code is about a problem. The others are notes: NXAC110 and above.
+ *
+ * @param {string} code '' for none
+ */
+function isProblem(code) {
+  return !code.startsWith('NXAC11');
+}
+
+exports.codeOf = codeOf;
 exports.diagnostics = diagnostics;
+exports.isProblem = isProblem;
 exports.urlOf = urlOf;
 exports.withCode = withCode;
+exports.withDiagnostic = withDiagnostic;

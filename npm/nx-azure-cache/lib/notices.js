@@ -2,6 +2,7 @@
 
 const fs = require('node:fs');
 const { formatOf, plain } = require('./annotations');
+const { isProblem, urlOf, withCode } = require('./diagnostics');
 const { printableLine, printableLines } = require('./printable');
 
 /** @import { Line } from './annotations' */
@@ -105,18 +106,37 @@ function listen() {
  * Prints a line at the end of the run.
  *
  * @param {string} kind what the line is about; see `kinds`
- * @param {string} text one line, without secrets, that says what to do
- * @param {{ rank?: number, topic?: string, isProblem?: boolean }} [options] `rank`: of all
- *   lines of a kind, the first one with the highest rank is printed; `topic`: for
- *   `withdraw`; `isProblem`: false if there is nothing to do
+ * @param {unknown} code of `diagnostics`, or what the server sent as a code
+ * @param {string} text one line, without secrets: what happened, why, and what to do
+ * @param {{ rank?: number, topic?: string }} [options] `rank`: of all lines of a kind, the
+ *   first one with the highest rank is printed; `topic`: for `withdraw`
  */
-function notice(kind, text, { rank = 0, topic = '', isProblem = true } = {}) {
+function notice(kind, code, text, { rank = 0, topic = '' } = {}) {
+  const own = urlOf(code) ? String(code) : '';
+  const line = withCode(printableLine(`nx-azure-cache: ${text}`), own);
+  add(kind, { line, code: own, isProblem: isProblem(own), rank, topic });
+}
+
+/**
+ * Prints a line at the end of the run that is not about a problem, and has no code.
+ *
+ * @param {string} kind
+ * @param {string} text one line
+ */
+function report(kind, text) {
+  const line = printableLine(`nx-azure-cache: ${text}`);
+  add(kind, { line, code: '', isProblem: false, rank: 0, topic: '' });
+}
+
+/**
+ * @param {string} kind
+ * @param {Notice} added
+ */
+function add(kind, added) {
   listen();
   const before = notices.get(kind) ?? [];
-  if (before.some((other) => other.rank >= rank)) return;
-  const line = printableLine(`nx-azure-cache: ${text}`);
-  const others = before.filter((other) => other.topic !== topic);
-  const added = { line, code: '', isProblem, rank, topic };
+  if (before.some((other) => other.rank >= added.rank)) return;
+  const others = before.filter((other) => other.topic !== added.topic);
   notices.set(kind, [...others, added]);
 }
 
@@ -216,6 +236,7 @@ exports.onExit = onExit;
 exports.silenceInTask = silenceInTask;
 exports.isSilent = isSilent;
 exports.notice = notice;
+exports.report = report;
 exports.sleep = sleep;
 exports.withdraw = withdraw;
 exports.write = write;

@@ -8,15 +8,17 @@ const { reasonOf } = require('./reason');
  * later runs find them there, so they would never reach the remote cache. A CI machine
  * usually vanishes with its local cache.
  *
+ * @param {string} code of `diagnostics`
  * @param {unknown} why
  * @param {boolean} ci
  */
-function reportOff(why, ci = isCI()) {
+function reportOff(code, why, ci = isCI()) {
   const local =
     '; the results of this run are only in the local cache: ' +
     'when this is fixed, run nx reset and build again, or set azure.backfill in nx.json';
   notice(
     'start',
+    code,
     `the remote cache is off: ${reasonOf(why)}${ci ? '' : local}`,
   );
 }

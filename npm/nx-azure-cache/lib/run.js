@@ -1,9 +1,10 @@
 'use strict';
 
 const path = require('node:path');
+const { codeOf, diagnostics } = require('./diagnostics');
 const { drain, emptySummary } = require('./drain');
-const { fileSystem } = require('./file-error');
-const { kinds, notice, withdraw } = require('./notices');
+const { kinds, notice, report, withdraw } = require('./notices');
+const { cancelled, problemOf, reportBug } = require('./problems');
 const { reasonOf } = require('./reason');
 const { endAtSignals, isInterrupted } = require('./signals');
 const { summaryLine } = require('./summary-line');
@@ -24,48 +25,11 @@ const { summaryLine } = require('./summary-line');
  * @property {number} drain milliseconds for which the server stores after the end of the run
  * @property {boolean} [backfill] whether the server stores local hits that it lacks
  * @property {boolean} tasks whether requests must name the task
+ * @property {string} [diagnostic] the code of the reason why the cache is off
  */
 
 /** The most milliseconds to wait for a summary if no result waits to be stored. */
 const summaryLimit = 1_000;
-
-/** The error codes in rpc/doc.go. */
-const unavailable = 1;
-const misconfigured = 2;
-const damaged = 3;
-const off = 4;
-const invalidParams = -32602;
-const cancelled = -32800;
-
-const network =
-  'if this persists, check the network, HTTPS_PROXY and the account';
-const reportBug =
-  'if it happens again, report it with a log (NX_AZURE_CACHE_LOG=debug, NX_AZURE_CACHE_LOG_FILE=PATH)';
-
-/**
- * The kind of problem for each code, the rank of its line, and a hint for messages without
- * one. A rejection outranks broken connections, because a server that rejects a body often
- * resets the connection. That the storage is off outranks the failures before.
- *
- * @type {Map<unknown, { kind: string, rank?: number, hint?: string }>}
- */
-const problems = new Map([
-  [unavailable, { kind: kinds.storage, hint: network }],
-  [off, { kind: kinds.storage, rank: 1, hint: network }],
-  [misconfigured, { kind: kinds.storage, rank: 2 }],
-  [
-    damaged,
-    {
-      kind: kinds.entry,
-      hint: 'its task ran, and the new result replaces the entry if this identity may do so',
-    },
-  ],
-  [fileSystem, { kind: kinds.files }],
-  [invalidParams, { kind: kinds.request }],
-]);
-
-/** Every other code is a bug. */
-const bug = { kind: kinds.process, hint: reportBug };
 
 /**
  * One run of Nx: its pending requests, its problems, and its end.
@@ -155,12 +119,12 @@ class Run {
   }
 
   /** @param {StoredParams} params */
-  #report({ hash, outcome, reason, code }) {
-    if (outcome === 'refused') this.refused(hash, reason);
+  #report({ hash, outcome, reason, code, diagnostic }) {
+    if (outcome === 'refused') this.refused(hash, reason, diagnostic);
     if (outcome === 'evicted') this.#reportEvicted(this.#evicted + 1);
     // `end` reports the results that were cancelled at the end.
     if (outcome === 'failed' && code !== cancelled) {
-      this.failed('writing to', { code, message: reason });
+      this.failed('writing to', { code, message: reason, diagnostic });
     }
   }
 
@@ -170,9 +134,12 @@ class Run {
    *
    * @param {string} hash
    * @param {string} reason
+   * @param {string} [diagnostic]
    */
-  refused(hash, reason) {
-    notice('not stored', `the result ${reasonOf(hash)} ${reasonOf(reason)}`);
+  refused(hash, reason, diagnostic) {
+    const code = codeOf({ diagnostic }) ?? diagnostics.resultNotStorable;
+    const text = `the result ${reasonOf(hash)} ${reasonOf(reason)}`;
+    notice('not stored', code, text);
   }
 
   /**
@@ -186,6 +153,7 @@ class Run {
     this.#evicted = results;
     notice(
       'evicted',
+      diagnostics.resultEvicted,
       `${count(results, 'was', 'were')} not stored: Nx deleted their outputs from its cache first; if that cache is full, raise maxCacheSize in nx.json (default: a tenth of the disk)`,
       { rank: results },
     );
@@ -198,15 +166,8 @@ class Run {
    * @param {any} err with the code in rpc/doc.go, if it has one
    */
   failed(doing, err) {
-    const code = err?.code;
-    const { kind, rank, hint } = { rank: 0, ...(problems.get(code) ?? bug) };
-    const what =
-      code === damaged
-        ? 'an entry of the remote cache was rejected'
-        : `${doing} the remote cache failed, the tasks run without it`;
-    notice(kind, `${what}: ${reasonOf(err)}` + (hint ? ` (${hint})` : ''), {
-      rank,
-    });
+    const { kind, diagnostic, text, rank } = problemOf(doing, err);
+    notice(kind, diagnostic, text, { rank });
   }
 
   /**
@@ -225,6 +186,7 @@ class Run {
     const hint = wasAsked ? '' : `; ${reportBug}`;
     notice(
       kinds.process,
+      diagnostics.processLost,
       `the remote cache failed, the tasks run without it: ${why}${results}${hint}`,
       { rank: Math.max(this.#waiting, 0), topic: this.#topic },
     );
@@ -253,6 +215,7 @@ class Run {
     }
     notice(
       kinds.process,
+      diagnostics.cancelled,
       `the run was cancelled: ${count(this.#waiting, 'was', 'were')} not stored`,
       { rank: Infinity },
     );
@@ -270,7 +233,7 @@ class Run {
     const waited = this.#client.waited + performance.now() - started;
     if (this.#showsSummary && result) {
       // A process that runs tasks several times opens several caches.
-      notice(
+      report(
         `summary ${this.#session.session}`,
         summaryLine(result, this.#session, {
           waited,
@@ -278,7 +241,6 @@ class Run {
           unstored: this.#unstored,
           readOnlyBy: this.#readOnlyBy,
         }),
-        { isProblem: false },
       );
     }
   }
@@ -315,6 +277,7 @@ class Run {
       if (!isLeft) return undefined; // only the summary line is missing
       notice(
         kinds.process,
+        diagnostics.resultsLost,
         `some results may not be stored: ${reasonOf(err)}; ${reportBug}`,
       );
       return undefined;
@@ -331,11 +294,16 @@ class Run {
   #reportUnknown(folder, reason) {
     if (this.#waiting <= 0) return;
     if (reason) {
-      notice(kinds.files, `some results may not be stored: ${reason}`);
+      notice(
+        kinds.files,
+        diagnostics.resultsLost,
+        `some results may not be stored: ${reason}`,
+      );
       return;
     }
     notice(
       kinds.files,
+      diagnostics.fileSystemFailed,
       `some results may not be stored: the cache process cannot write to ${folder}; is the disk full?`,
     );
   }
@@ -347,22 +315,26 @@ class Run {
     if (ended === 'limit') {
       notice(
         'drain',
+        diagnostics.drainLimit,
         `${count(waiting, 'was', 'were')} not stored within ${seconds} s after the run; ` +
           `to wait longer raise azure.timeouts.drain in nx.json${left}`,
       );
     } else if (ended === 'silent') {
       notice(
         'drain',
+        diagnostics.resultsLost,
         `${count(waiting, 'was', 'were')} not stored: the cache process has stopped responding (was it suspended, or does its disk hang?)${left || ` and was ended; ${reportBug}`}`,
       );
     } else if (ended === 'interrupted') {
       notice(
         'drain',
+        diagnostics.storedInBackground,
         `${count(waiting, 'is', 'are')} still being stored, for at most ${seconds} s`,
       );
     } else if (ended === 'gone' && this.#waiting > 0) {
       notice(
         kinds.process,
+        diagnostics.resultsLost,
         `the cache process exited before it stored its results; ${reportBug}`,
       );
     }

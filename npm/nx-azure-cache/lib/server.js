@@ -5,6 +5,7 @@ const { LocalHits } = require('./local-hits');
 const { Lookups } = require('./lookups');
 const { onExit, notice, write } = require('./notices');
 const { version } = require('../package.json');
+const { codeOf, diagnostics, withDiagnostic } = require('./diagnostics');
 const { reportOff } = require('./off');
 const { firstLine } = require('./reason');
 const { Run } = require('./run');
@@ -73,9 +74,9 @@ function spawnServer(binary, env) {
   /** @type {{ run?: Run }} `run` is set once the cache is enabled */
   const state = {};
   const client = Client.start(binary, ['serve'], env, {
-    onLog: ({ level, message }) => {
+    onLog: ({ level, message, diagnostic }) => {
       const isLine = level !== 'debug' && typeof message === 'string';
-      if (isLine && message.trim() !== '') notice(message, message);
+      if (isLine && message.trim() !== '') notice(message, diagnostic, message);
     },
     onStderr: (text) => showLog(text, env),
     onStored: (params) => {
@@ -104,7 +105,9 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
       const tasks = observeTasks(session, nxVersion);
       const paramsOfTask = taskParams(tasks, session, nxVersion);
       const { isShown, problem } = showsSummary(env, ci);
-      if (problem) notice('summary variable', problem);
+      if (problem) {
+        notice('summary variable', diagnostics.settingInvalid, problem);
+      }
       const localHits = new LocalHits();
       const run = new Run({
         ...{ binary, env, client, session, localHits, showsSummary: isShown },
@@ -126,7 +129,8 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
       };
     }
     if (session.mode !== 'no-cache') {
-      reportOff(session.reason, params.ci);
+      const code = codeOf(session) ?? diagnostics.settingInvalid;
+      reportOff(code, session.reason, params.ci);
     }
   } catch (err) {
     client.close();
@@ -167,12 +171,16 @@ function showLog(text, { NX_AZURE_CACHE_LOG }) {
 
 /** @param {import('./environment').Environment} environment */
 function initializeParams(environment) {
-  return {
-    protocolVersion,
-    clientVersion: version,
-    processId: process.pid,
-    ...readWorkspace(environment),
-  };
+  try {
+    return {
+      protocolVersion,
+      clientVersion: version,
+      processId: process.pid,
+      ...readWorkspace(environment),
+    };
+  } catch (err) {
+    throw withDiagnostic(diagnostics.settingInvalid, err); // such as in nx.json
+  }
 }
 
 /**
@@ -187,10 +195,8 @@ function observeTasks(session, nxVersion) {
   } catch (cause) {
     if (!session.tasks) return new NxTasks();
     const why = firstLine(cause);
-    throw new Error(
-      `azure.include and azure.exclude in nx.json need the task of each result, which Nx ${nxVersion} does not provide (${why}): remove both, or use Nx 20.0.6 to 24`,
-      { cause },
-    );
+    const text = `azure.include and azure.exclude in nx.json need the task of each result, which Nx ${nxVersion} does not provide (${why}): remove both, or use Nx 20.0.6 to 24`;
+    throw withDiagnostic(diagnostics.taskUnknown, new Error(text, { cause }));
   }
 }
 

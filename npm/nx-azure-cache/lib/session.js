@@ -1,9 +1,10 @@
 'use strict';
 
 const { version } = require('../package.json');
+const { diagnostics, withDiagnostic } = require('./diagnostics');
 const { reasonOf } = require('./reason');
 
-const unexpectedResponse = 'the cache process sent an unexpected response';
+const unexpected = 'the cache process sent an unexpected response';
 
 const reinstall =
   'install again, so that the lockfile has one version of nx-azure-cache and @nx-azure-cache/*';
@@ -26,7 +27,7 @@ const sessionTypes = {
 function checkSession(session) {
   const serverVersion = session?.serverVersion;
   if (typeof serverVersion === 'string' && serverVersion !== version) {
-    throw new Error(
+    throw versionError(
       `the package nx-azure-cache is ${version}, but its binary is ${reasonOf(serverVersion)}: ${reinstall}`,
     );
   }
@@ -35,8 +36,18 @@ function checkSession(session) {
   );
   const isPatient = !session?.enabled || session.idleTimeout > 0;
   if (!serverVersion || !isWhole || !isPatient) {
-    throw new Error(`${unexpectedResponse}: ${reinstall}`);
+    throw versionError(`${unexpected}: ${reinstall}`);
   }
+}
+
+/** @param {string} text */
+function versionError(text) {
+  return withDiagnostic(diagnostics.versionsDiffer, new Error(text));
+}
+
+/** The error of a response that the protocol does not allow. */
+function unexpectedResponse() {
+  return withDiagnostic(diagnostics.bug, new Error(unexpected));
 }
 
 exports.checkSession = checkSession;

@@ -1,5 +1,8 @@
 'use strict';
 
+const {
+  diagnostics: { localOnly, readOnly },
+} = require('./diagnostics');
 const { size } = require('./printable');
 
 /** @import { DrainResult } from './drain' */
@@ -40,7 +43,7 @@ function summaryLine(
     [summary.evicted, 'evicted'],
     [summary.failed, 'failed'],
     [waiting, 'unfinished'],
-    [unstored, `not stored (read-only by ${readOnlyBy})`],
+    [unstored, `not stored (read-only by ${readOnlyBy}, ${readOnly})`],
     [localHits, localHitsPart(localHits, session)],
   ];
   return [
@@ -70,7 +73,7 @@ function localHitsPart(count, { backfill, mode, scope }) {
   // Only developers' machines may store them.
   const mayStore = scope === 'local' && mode === 'read-write';
   const hint = mayStore ? ': see azure.backfill' : '';
-  return `${hits} (not compared with the remote cache${hint})`;
+  return `${hits} (not compared with the remote cache${hint}, ${localOnly})`;
 }
 
 /** The variable that shows or hides the line. */

@@ -143,8 +143,14 @@ describe('a run in CI', { concurrency: 2 }, () => {
       assert.match(stderr, /branch .* is unknown/);
       const found = stderr.split(/[\n\v\f\u2028]/).flatMap(commandsIn);
       const ours = {
-        GITHUB_ACTIONS: Array(2).fill('::warning title=nx-azure-cache::'),
-        TF_BUILD: Array(2).fill('##vso[task.logissue type=warning]'),
+        GITHUB_ACTIONS: [
+          '::warning title=nx-azure-cache::',
+          '::warning title=nx-azure-cache NXAC057::',
+        ],
+        TF_BUILD: [
+          '##vso[task.logissue type=warning]',
+          '##vso[task.logissue type=warning;code=NXAC057]',
+        ],
         GITLAB_CI: ['start', 'end'],
         TEAMCITY_VERSION: [],
       }[name];
@@ -161,7 +167,7 @@ describe('a run in CI', { concurrency: 2 }, () => {
     assert.equal(lines.length, 1, lines.join('\n'));
     assert.match(
       lines[0],
-      /^::warning title=nx-azure-cache[ \w]*::nx-azure-cache: the remote cache is off: /,
+      /^::warning title=nx-azure-cache NXAC004::nx-azure-cache: the remote cache is off: /,
     );
   });
 

@@ -6,7 +6,7 @@ const { version } = require('../package.json');
 /**
  * @typedef {object} Responder
  * @property {(result: any) => void} result
- * @property {(code: number, message: string) => void} error
+ * @property {(code: number, message: string, data?: unknown) => void} error
  */
 
 /** The summary of a server without requests. */
@@ -195,8 +195,8 @@ class FakeServer {
         const isAccepted = method === 'store' && result?.queued;
         if (isAccepted && this.reportsStored) this.stored(params.hash);
       },
-      error: (code, message) =>
-        this.send({ jsonrpc: '2.0', id, error: { code, message } }),
+      error: (code, message, data) =>
+        this.send({ jsonrpc: '2.0', id, error: { code, message, data } }),
     });
     return true;
   }

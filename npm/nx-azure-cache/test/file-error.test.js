@@ -10,18 +10,18 @@ const { root } = require('./fixture');
 
 describe('an error of the file system', () => {
   const table = path.join(root, 'testdata', 'file-errors.json');
-  /** @type {{ errnos: string[], fix: string }[]} */
+  /** @type {{ errnos: string[], fix: string, diagnostic: string }[]} */
   const rows = JSON.parse(fs.readFileSync(table, 'utf8'));
   test('has the same fix as in the server', () => {
     assert.ok(rows.length > 7);
-    for (const { errnos, fix } of rows) {
+    for (const { errnos, fix, diagnostic } of rows) {
       for (const code of errnos) {
         const err = Object.assign(new Error(`${code}: x`), { code });
-        const { message, code: kind } = /** @type {any} */ (
-          fileError('DIR', err)
-        );
+        const converted = /** @type {any} */ (fileError('DIR', err));
+        const { message, code: kind, diagnostic: own } = converted;
         assert.equal(message, `${code}: x; ${fix}`);
         assert.equal(kind, 5);
+        assert.equal(own, diagnostic);
       }
     }
   });

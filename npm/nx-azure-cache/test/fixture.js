@@ -207,7 +207,8 @@ function filesIn(folder) {
 /**
  * Runs a script that acts as Nx in a process of its own. Whatever happens in it, the process
  * must end promptly with the exit code that it would have without a cache, must not write
- * to stdout, and must leave no child process.
+ * to stdout, and must leave no child process. The lines of stderr are returned without their
+ * codes.
  *
  * @template R
  * @template [A=undefined]
@@ -300,8 +301,21 @@ async function runAsNx(
   assert.equal(code, exit ?? 0, stderr);
   assert.ok(ended - reported < within, 'the process does not end by itself');
   for (const pid of binary ? pids(binary) : []) await assertGone(pid);
-  const lines = stderr.split('\n').slice(0, -1);
-  return { report, lines, stderr, took: ended - started, cacheDirectory };
+  const printed = stderr.split('\n').slice(0, -1);
+  return {
+    ...{ report, stderr, took: ended - started, cacheDirectory },
+    lines: printed.map(withoutCode),
+    codes: printed.map((line) => codeAtEnd.exec(line)?.[1] ?? ''),
+  };
+}
+
+/** The code at the end of a line, and the address of its section. */
+const codeAtEnd =
+  / \((NXAC\d{3}): https:\/\/github\.com\/nx-azure-cache\/nx-azure-cache\/blob\/main\/docs\/troubleshooting\.md#nxac\d{3}\)$/;
+
+/** @param {string} line */
+function withoutCode(line) {
+  return line.replace(codeAtEnd, '');
 }
 
 /**
@@ -374,4 +388,5 @@ exports.runAsNx = runAsNx;
 exports.root = root;
 exports.packageFolder = packageFolder;
 exports.temporaryFolder = temporaryFolder;
+exports.withoutCode = withoutCode;
 exports.writeExecutable = writeExecutable;

@@ -104,12 +104,12 @@ describe('local hits', { concurrency: 3 }, () => {
     [
       "on a developer's machine",
       {},
-      '3 local hits (not compared with the remote cache: see azure.backfill)',
+      '3 local hits (not compared with the remote cache: see azure.backfill, NXAC112)',
     ],
     [
       'in another scope',
       { scope: 'trusted' },
-      '3 local hits (not compared with the remote cache)',
+      '3 local hits (not compared with the remote cache, NXAC112)',
     ],
     [
       'with azure.backfill',

@@ -18,7 +18,8 @@ const {
 /** @import { StdioOptions } from 'node:child_process' */
 
 /**
- * Runs a script that calls notice(kind, text) and withdraw(kind, topic).
+ * Runs a script that calls notice(kind, text, { code, rank, topic }), report(kind, text) and
+ * withdraw(kind, topic).
  *
  * @param {string} script
  * @param {StdioOptions} [stdio]
@@ -27,7 +28,14 @@ async function run(script, stdio = 'pipe') {
   const notices = JSON.stringify(path.join(packageFolder, 'lib', 'notices.js'));
   const child = spawn(
     process.execPath,
-    ['-e', `const { notice, withdraw } = require(${notices}); ${script}`],
+    [
+      '-e',
+      `const notices = require(${notices});
+      const { report, withdraw } = notices;
+      const notice = (kind, text, options) =>
+        notices.notice(kind, options?.code, text, options);
+      ${script}`,
+    ],
     { stdio, timeout: 30_000 },
   );
   let stdout = '';
@@ -57,6 +65,25 @@ describe('notices', { concurrency: 2 }, () => {
     assert.equal(
       stderr,
       'nx-azure-cache: a bug\nnx-azure-cache: of another topic\n',
+    );
+  });
+
+  test('ends with its code, if that is one', async () => {
+    const { stderr } = await run(`
+      notice('a', 'one', { code: 'NXAC012' });
+      for (const code of ['NXAC1', 'NXAC012\\n', 'x', 5, ['NXAC012'], null]) {
+        notice(String(code), 'other', { code });
+      }
+      report('b', '1 hit');
+    `);
+    const [first, ...others] = stderr.split('\n');
+    assert.equal(
+      first,
+      'nx-azure-cache: one (NXAC012: https://github.com/nx-azure-cache/nx-azure-cache/blob/main/docs/troubleshooting.md#nxac012)',
+    );
+    assert.deepEqual(
+      new Set(others),
+      new Set(['nx-azure-cache: other', 'nx-azure-cache: 1 hit', '']),
     );
   });
 
@@ -133,7 +160,7 @@ describe('notices', { concurrency: 2 }, () => {
       [
         '-e',
         `const { notice } = require(${notices});
-        notice('a', 'one');
+        notice('a', '', 'one');
         process.stdin.on('end', () => process.exit(3)).resume();`,
       ],
       { stdio: 'pipe', timeout: 30_000 },

@@ -105,7 +105,7 @@ describe('one line', { concurrency: 3 }, () => {
     ],
     'a reset, then off': [
       { read: reset, stored: off, drained: withProblem(reset) },
-      /writing to .*off for the rest of this run \(if this persists/,
+      /writing to .*off for the rest of this run$/,
     ],
     'a full disk': [
       { read: full, write: full, drained: withProblem(full) },

@@ -22,19 +22,13 @@ const nothing = [null, false];
 describe('requests', { concurrency: 3 }, () => {
   const bug =
     / \(if it happens again, report it with a log \(NX_AZURE_CACHE_LOG=debug, NX_AZURE_CACHE_LOG_FILE=PATH\)\)$/;
-  /** @type {Map<number, RegExp>} what to do, where the message does not say it */
-  const fixes = new Map([
-    [
-      1,
-      / \(if this persists, check the network, HTTPS_PROXY and the account\)$/,
-    ],
-    [2, /bad; luck 1$/],
-    [
-      3,
-      / \(its task ran, and the new result replaces the entry if this identity may do so\)$/,
-    ],
-    [5, /bad; luck 1$/],
-    [-32602, /bad; luck 1$/],
+  /** @type {Map<number, string>} their diagnostics. Their messages contain the fix */
+  const known = new Map([
+    [1, 'NXAC057'],
+    [2, 'NXAC049'],
+    [3, 'NXAC080'],
+    [5, 'NXAC073'],
+    [-32602, 'NXAC094'],
   ]);
   for (const code of [
     -32600, -32601, -32602, -32603, -32002, -32800, 1, 2, 3, 5, 12345,
@@ -53,7 +47,7 @@ describe('requests', { concurrency: 3 }, () => {
         },
         code,
       );
-      const { report, lines } = await runAsNx(
+      const { report, lines, codes } = await runAsNx(
         t,
         async ({ open, cacheDirectory }) => {
           const cache = await open();
@@ -72,10 +66,11 @@ describe('requests', { concurrency: 3 }, () => {
       assertOneLine(
         lines,
         code === 3
-          ? /^nx-azure-cache: an entry .* was rejected: bad; luck 1 \(.*\)$/
+          ? /^nx-azure-cache: an entry .* was rejected: bad; luck 1$/
           : /^nx-azure-cache: reading from .* without it: bad; luck 1( \(.*\))?$/,
-        fixes.get(code) ?? bug,
+        known.has(code) ? /bad; luck 1$/ : bug,
       );
+      assert.deepEqual(codes, [known.get(code) ?? 'NXAC007']);
     });
   }
 
@@ -100,11 +95,36 @@ describe('requests', { concurrency: 3 }, () => {
       { binary },
     );
     assert.deepEqual(report, Array(6).fill(null));
-    assertOneLine(
-      lines,
-      /without it: it is off \(if this persists, check the network, HTTPS_PROXY and the account\)$/,
-    );
+    assertOneLine(lines, /without it: it is off$/);
   });
+
+  for (const [diagnostic, want] of /** @type {[unknown, string][]} */ ([
+    ['NXAC042', 'NXAC042'],
+    ['NXAC042) ##vso[x]', 'NXAC057'],
+    ['constructor', 'NXAC057'],
+    [42, 'NXAC057'],
+    [['NXAC042'], 'NXAC057'],
+    [null, 'NXAC057'],
+  ])) {
+    test(`the diagnostic ${JSON.stringify(diagnostic)} becomes ${want}`, async (t) => {
+      const binary = fakeServer(
+        t,
+        (server, diagnostic) => {
+          server.on('retrieve', (_, respond) =>
+            respond.error(1, 'bad luck', { diagnostic }),
+          );
+          server.on('store', (_, respond) => {
+            const reason = 'cannot be stored';
+            respond.result({ queued: false, reason, diagnostic });
+          });
+        },
+        diagnostic,
+      );
+      const { lines, codes } = await runAsNx(t, retrieveAndStore, { binary });
+      assert.deepEqual(lines.length, 2);
+      assert.deepEqual(codes, [want, want === 'NXAC042' ? want : 'NXAC091']);
+    });
+  }
 
   test('each kind of error has a line', async (t) => {
     const binary = fakeServer(t, (server) => {
@@ -153,7 +173,7 @@ describe('requests', { concurrency: 3 }, () => {
     );
     assert.deepEqual(report, [null, false, null]);
     assert.equal(lines.length, 2);
-    assert.match(lines[0], /bad luck \(/);
+    assert.match(lines[0], /: bad luck$/);
     assert.match(lines[1], /exited with code 1; .*report it/);
   });
 

@@ -145,7 +145,7 @@ describe('the summary', { concurrency: 3 }, () => {
       );
       assertOneLine(
         lines,
-        `, 0 stored, 2 not stored (read-only by ${by}), 0 B`,
+        `, 0 stored, 2 not stored (read-only by ${by}, NXAC111), 0 B`,
       );
     });
   }

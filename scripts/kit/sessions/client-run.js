@@ -26,7 +26,7 @@ const serverSession = 'session';
  * The helpers of the shim's tests.
  *
  * @typedef {object} ShimTests
- * @property {(t: TestContext, script: any, options: any) => Promise<{ lines: string[] }>} runAsNx
+ * @property {(t: TestContext, script: any, options: any) => Promise<{ stderr: string }>} runAsNx
  * @property {(t: TestContext) => string} temporaryFolder
  * @property {(file: string, text: string) => void} writeExecutable
  */
@@ -84,11 +84,11 @@ class ClientRun {
       workspace: String(this.values.values.workspaceRoot),
     });
     // The side that fails first knows why.
-    const { lines } = await Promise.race([played, served.then(() => played)]);
+    const { stderr } = await Promise.race([played, served.then(() => played)]);
     await served;
     await this.#conversation.ended(() => false);
     this.#checkResults(JSON.parse(fs.readFileSync(report, 'utf8')));
-    this.#checkLines(lines);
+    this.#checkLines(stderr.split('\n').slice(0, -1));
   }
 
   /** Makes the files that exist at the start, and returns the environment variables. */
