@@ -2,7 +2,14 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { diagnostics, urlOf, withCode } = require('../lib/diagnostics');
+const {
+  codeOf,
+  diagnostics,
+  isProblem,
+  urlOf,
+  withCode,
+  withDiagnostic,
+} = require('../lib/diagnostics');
 
 const url =
   'https://github.com/nx-azure-cache/nx-azure-cache/blob/main/docs/troubleshooting.md#nxac005';
@@ -27,4 +34,23 @@ test('what a server sent instead of a code is not shown', () => {
     assert.equal(urlOf(code), '');
     assert.equal(withCode('lost', code), 'lost');
   }
+});
+
+test('the first code of an error stays', () => {
+  const { bug, diskFull, processLost } = diagnostics;
+  const err = withDiagnostic(bug, withDiagnostic(diskFull, new Error('x')));
+  assert.equal(codeOf(err), diskFull);
+  const sent = Object.assign(new Error('x'), { data: { diagnostic: bug } });
+  assert.equal(codeOf(withDiagnostic(processLost, sent)), bug);
+  for (const value of [undefined, null, 'x', {}, new Error('x')]) {
+    assert.equal(codeOf(value), undefined);
+    assert.equal(codeOf({ data: value }), undefined);
+  }
+  assert.equal(withDiagnostic(bug, 'not an error'), 'not an error');
+});
+
+test('notes are no problems', () => {
+  assert.equal(isProblem(diagnostics.storedInBackground), false);
+  assert.equal(isProblem(diagnostics.drainLimit), true);
+  assert.equal(isProblem(''), true);
 });
