@@ -1,6 +1,8 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { test } = require('node:test');
 const {
   codeOf,
@@ -10,6 +12,7 @@ const {
   withCode,
   withDiagnostic,
 } = require('../lib/diagnostics');
+const { packageFolder } = require('./fixture');
 
 const url =
   'https://github.com/nx-azure-cache/nx-azure-cache/blob/main/docs/troubleshooting.md#nxac005';
@@ -53,4 +56,23 @@ test('notes are no problems', () => {
   assert.equal(isProblem(diagnostics.storedInBackground), false);
   assert.equal(isProblem(diagnostics.drainLimit), true);
   assert.equal(isProblem(''), true);
+});
+
+test('each code is used', () => {
+  const { files } = require('../package.json');
+  const sources = files
+    .flatMap((/** @type {string} */ file) => {
+      const found = path.join(packageFolder, file);
+      if (!fs.statSync(found).isDirectory()) return [found];
+      return fs
+        .readdirSync(found, { recursive: true, encoding: 'utf8' })
+        .map((name) => path.join(found, name));
+    })
+    .filter((/** @type {string} */ file) => /\.js$/.test(file))
+    .filter((/** @type {string} */ file) => !file.endsWith('diagnostics.js'))
+    .map((/** @type {string} */ file) => fs.readFileSync(file, 'utf8'))
+    .join('\n');
+  for (const name of Object.keys(diagnostics)) {
+    assert.ok(new RegExp(`\\b${name}\\b`).test(sources), name);
+  }
 });

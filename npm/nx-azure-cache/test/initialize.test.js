@@ -99,9 +99,7 @@ describe('initialize', { concurrency: 3 }, () => {
     const run = async (/** @type {NodeJS.ProcessEnv} */ env) => {
       const options = { binary, workspace, nxJson, env };
       const { lines } = await runAsNx(t, open, options);
-      // In GitHub and Azure Pipelines, the line is an annotation.
-      const [, json] = lines[0].split(off);
-      return JSON.parse(json.replaceAll('%5D', ']').replaceAll('%3B', ';'));
+      return paramsIn(lines[0]);
     };
     const { parent, processId, ...params } = await run({});
     assert.equal(processId, parent);
@@ -197,5 +195,19 @@ async function sentParams(t, options) {
     }),
   );
   const { lines } = await runAsNx(t, open, { ...options, binary });
-  return JSON.parse(lines[0].slice(off.length));
+  return paramsIn(lines[0]);
+}
+
+/**
+ * The parameters in a line whose reason they are. In GitHub and Azure Pipelines, the line is
+ * an annotation.
+ *
+ * @param {string} line
+ */
+function paramsIn(line) {
+  const text = line.replaceAll('%5D', ']').replaceAll('%3B', ';');
+  const [json] = text
+    .slice(text.indexOf(off) + off.length)
+    .split('; the results');
+  return JSON.parse(json);
 }
