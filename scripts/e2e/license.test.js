@@ -98,7 +98,7 @@ test('the three commands of docs/licenses.md make a build and its license', asyn
  */
 function cloneForThisPlatform(to) {
   copySource(to);
-  const others = ['LICENSE', 'README.md', 'npm', 'package.json', 'scripts'];
+  const others = 'LICENSE README.md docs npm package.json scripts'.split(' ');
   for (const name of others) {
     fs.cpSync(path.join(root, name), path.join(to, name), {
       recursive: true,
