@@ -142,9 +142,15 @@ const allowed = {
     'cache/taskhash',
     'cache/trust',
     'cmd/nx-azure-cache/internal/config',
+    'cmd/nx-azure-cache/internal/doctor/report',
     'cmd/nx-azure-cache/internal/taskfilter',
     'cmd/nx-azure-cache/internal/terminal',
     'license',
+  ],
+  // It prints what doctor found, and examines nothing: no configuration, no storage.
+  'cmd/nx-azure-cache/internal/doctor/report': [
+    'cache',
+    'cmd/nx-azure-cache/internal/terminal',
   ],
   // It watches another process's server, so it knows the state that one publishes.
   'cmd/nx-azure-cache/internal/drain': [
@@ -190,6 +196,7 @@ const allowed = {
     'cmd/internal/usage',
     'cmd/nx-azure-cache/internal/config',
     'cmd/nx-azure-cache/internal/doctor',
+    'cmd/nx-azure-cache/internal/doctor/report',
     'cmd/nx-azure-cache/internal/drain',
     'cmd/nx-azure-cache/internal/entries',
     'cmd/nx-azure-cache/internal/taskfilter',

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -135,7 +136,7 @@ func runDoctor(ctx context.Context, std stdio, flags *doctorFlags) error {
 	r, err := examine(ctx, std, flags)
 	if err != nil {
 		_ = terminal.Printf(std.stderr, "nx-azure-cache doctor: %v", err)
-		return exitCode(doctor.ExitUntried)
+		return exitCode(report.ExitUntried)
 	}
 	if flags.json {
 		err = terminal.JSON(std.stdout, r, "  ")
@@ -148,13 +149,13 @@ func runDoctor(ctx context.Context, std stdio, flags *doctorFlags) error {
 	return err
 }
 
-func examine(ctx context.Context, std stdio, flags *doctorFlags) (doctor.Report, error) {
+func examine(ctx context.Context, std stdio, flags *doctorFlags) (report.Report, error) {
 	if !flags.security {
 		return doctor.Examine(ctx, config.Load(std.getenv, &flags.overrides), version), nil
 	}
 	where, err := readWorkspace(std, &flags.overrides)
 	if err != nil {
-		return doctor.Report{}, err
+		return report.Report{}, err
 	}
 	return doctor.ExamineSecurity(ctx, where)
 }

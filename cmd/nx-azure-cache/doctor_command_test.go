@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
-	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -40,7 +40,7 @@ func TestDoctorHelp(t *testing.T) {
 // If settings are invalid, doctor reports them and tries nothing.
 func TestDoctorWrongSettings(t *testing.T) {
 	stdout, stderr, err := runWith(t, testenv.WorkspaceEnv(t, testenv.PullRun, `{"container": "No"}`, "UseDevelopmentStorage=true"), "doctor", "--security", "--json")
-	if stdout != "" || !strings.Contains(stderr, "azure.container") || err != exitCode(doctor.ExitUntried) {
-		t.Errorf("got %q, %q and %v, want the problem and the exit code %d", stdout, stderr, err, exitCode(doctor.ExitUntried))
+	if stdout != "" || !strings.Contains(stderr, "azure.container") || err != exitCode(report.ExitUntried) {
+		t.Errorf("got %q, %q and %v, want the problem and the exit code %d", stdout, stderr, err, exitCode(report.ExitUntried))
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
-	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -52,7 +52,7 @@ func startEntra(t *testing.T) *entra {
 
 // printed is the JSON output of a doctor process.
 type printed struct {
-	doctor.Report
+	report.Report
 	text string
 }
 

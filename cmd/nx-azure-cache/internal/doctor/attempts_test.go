@@ -9,6 +9,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -29,12 +30,12 @@ func TestDoctorUntried(t *testing.T) {
 			storage, connection := testenv.StartStorage(t)
 			storage.Service.AddFault(test.fault)
 			e := examine(t, testenv.WorkspaceEnv(t, testenv.PullRun, test.config, connection))
-			if e.ExitCode != ExitUntried {
-				t.Errorf("got the exit code %d, want %d", e.ExitCode, ExitUntried)
+			if e.ExitCode != report.ExitUntried {
+				t.Errorf("got the exit code %d, want %d", e.ExitCode, report.ExitUntried)
 			}
 			for _, c := range e.Checks {
-				if c.Operation != "" && c.Status != statusUnknown {
-					t.Errorf("got %+v, want %s", c, statusUnknown)
+				if c.Operation != "" && c.Status != report.Unknown {
+					t.Errorf("got %+v, want %s", c, report.Unknown)
 				}
 			}
 			if len(e.Leftovers) > 0 {
@@ -57,11 +58,11 @@ func TestDoctorLostResponses(t *testing.T) {
 		storage, connection := testenv.StartStorage(t)
 		storage.Service.AddFault(faults.Fault{Method: http.MethodPut, Times: triesOfLost, Action: faults.Lose})
 		e := examine(t, testenv.WorkspaceEnv(t, testenv.PullRun, testenv.PlainConfig, connection))
-		if c := e.find(t, "trusted.create"); c.Status != statusUnknown {
-			t.Errorf("got %+v, want it %s", c, statusUnknown)
+		if c := e.find(t, "trusted.create"); c.Status != report.Unknown {
+			t.Errorf("got %+v, want it %s", c, report.Unknown)
 		}
-		if c := e.find(t, "trusted.delete"); c.Status != statusExposed || e.ExitCode != ExitFailed {
-			t.Errorf("got %+v and the exit code %d, want it %s", c, e.ExitCode, statusExposed)
+		if c := e.find(t, "trusted.delete"); c.Status != report.Exposed || e.ExitCode != report.ExitFailed {
+			t.Errorf("got %+v and the exit code %d, want it %s", c, e.ExitCode, report.Exposed)
 		}
 		e.checkLeftovers(t, storage)
 		if len(e.Leftovers) > 0 {
@@ -72,8 +73,8 @@ func TestDoctorLostResponses(t *testing.T) {
 		storage, connection := testenv.StartStorage(t)
 		storage.Service.AddFault(faults.Fault{Method: http.MethodPut, Times: 1, Action: faults.Lose})
 		e := examine(t, testenv.WorkspaceEnv(t, testenv.PullRun, testenv.PlainConfig, connection))
-		if c := e.find(t, "trusted.create"); c.Status != statusExposed {
-			t.Errorf("got %+v, want it %s", c, statusExposed)
+		if c := e.find(t, "trusted.create"); c.Status != report.Exposed {
+			t.Errorf("got %+v, want it %s", c, report.Exposed)
 		}
 		e.checkLeftovers(t, storage)
 	})
@@ -121,8 +122,8 @@ func TestDoctorInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.checkLeftovers(t, storage)
-	if len(e.Leftovers) > 0 || code != ExitFailed { // trusted was tried first
-		t.Errorf("got the leftovers %+v and %d, want none and the exit code %d", e.Leftovers, code, ExitFailed)
+	if len(e.Leftovers) > 0 || code != report.ExitFailed { // trusted was tried first
+		t.Errorf("got the leftovers %+v and %d, want none and the exit code %d", e.Leftovers, code, report.ExitFailed)
 	}
 	want := map[string]string{"identity": "x", "isolation": "n", "repositories": "a", "trusted": "aXXX", "own": "auua", "other-pull-request": "uuu", "other-branch": "uuu", "local": "uuu", "signatures": "m"}
 	if got := e.table(); !maps.Equal(got, want) {

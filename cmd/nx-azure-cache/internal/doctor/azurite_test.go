@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -69,16 +70,16 @@ func TestDoctorWholeAzurite(t *testing.T) {
 		name, sp, config string
 		run              testenv.Env
 		code             int
-		part             Part
+		part             report.Part
 		id               string
-		want             Status
+		want             report.Status
 		says             string
 	}{
-		{"key", "", config, testenv.MainRun, 0, partRoundTrip, "down", statusOK, "B/s"},
-		{"sp=r", "r", config, testenv.PullRun, ExitFailed, partRights, "write.create", statusFailed, "sp=rc"},
-		{"sp=rc", "rc", config, testenv.MainRun, 0, partRights, "write.overwrite", statusWarning, "stays"},
-		{"sp=c", "c", config, testenv.MainRun, ExitFailed, partRights, "trusted.read", statusFailed, "sp=r"},
-		{"no container", "", `{"container": "nothing-here"}`, testenv.MainRun, ExitFailed, partRights, "container.nothing-here", statusFailed, "does not exist"},
+		{"key", "", config, testenv.MainRun, 0, report.RoundTrip, "down", report.OK, "B/s"},
+		{"sp=r", "r", config, testenv.PullRun, report.ExitFailed, report.Rights, "write.create", report.Failed, "sp=rc"},
+		{"sp=rc", "rc", config, testenv.MainRun, 0, report.Rights, "write.overwrite", report.Warning, "stays"},
+		{"sp=c", "c", config, testenv.MainRun, report.ExitFailed, report.Rights, "trusted.read", report.Failed, "sp=r"},
+		{"no container", "", `{"container": "nothing-here"}`, testenv.MainRun, report.ExitFailed, report.Rights, "container.nothing-here", report.Failed, "does not exist"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			signIn := connection

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -24,7 +25,7 @@ func TestDoctorShowsClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := newExamination(config.Load(testenv.Env{config.WorkspaceVariable: string(text)}.Get, new(config.Overrides{IsSet: func(string) bool { return false }})), testenv.Version)
-	var r Report
+	var r report.Report
 	examineConfig(t.Context(), e, &r)
 	shown := fmt.Sprintf("%+v", r)
 	for _, want := range []string{

@@ -9,22 +9,23 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 )
 
 // examineConfig reports problems of nx.json and the variables, and what they mean for this
 // run.
-func examineConfig(_ context.Context, e *examination, r *Report) {
+func examineConfig(_ context.Context, e *examination, r *report.Report) {
 	if e.Document.Problem != "" {
-		r.add(partConfig, "nx-json", "nx.json", statusFailed, e.Document.Problem, "correct nx.json")
+		r.Add(report.Config, "nx-json", "nx.json", report.Failed, e.Document.Problem, "correct nx.json")
 	}
 	for _, mistake := range splitJoined(e.Problem) {
 		if mistake.Error() == e.Document.Problem {
 			continue // it has a row
 		}
-		r.add(partConfig, "setting", "settings", statusFailed, mistake.Error(), explained(settingFix, mistake, docs+"configuration.md"))
+		r.Add(report.Config, "setting", "settings", report.Failed, mistake.Error(), explained(settingFix, mistake, docs+"configuration.md"))
 	}
 	for _, warning := range e.Warnings {
-		r.add(partConfig, "setting", "settings", statusWarning, warning.Text, explained(settingFix, diagnostic.With(warning.Code, errors.New(warning.Text)), docs+"configuration.md"))
+		r.Add(report.Config, "setting", "settings", report.Warning, warning.Text, explained(settingFix, diagnostic.With(warning.Code, errors.New(warning.Text)), docs+"configuration.md"))
 	}
 	e.examineClaims(r)
 	if e.probe == nil {
@@ -32,7 +33,7 @@ func examineConfig(_ context.Context, e *examination, r *Report) {
 	}
 	r.Run, r.Identity, r.Containers, r.Canary = e.probe.runReport(), &e.probe.identity, e.probe.containerReports(), e.probe.canary
 	for _, c := range r.Containers {
-		r.add(partConfig, "container", "container", statusOK, fmt.Sprintf("%s (%s)", c.URL, strings.Join(c.Scopes, ", ")), "")
+		r.Add(report.Config, "container", "container", report.OK, fmt.Sprintf("%s (%s)", c.URL, strings.Join(c.Scopes, ", ")), "")
 	}
 	e.examineRun(r)
 }
@@ -51,35 +52,35 @@ func splitJoined(err error) []error {
 }
 
 // examineClaims reports which variables of .env files are ignored, but never their values.
-func (e *examination) examineClaims(r *Report) {
+func (e *examination) examineClaims(r *report.Report) {
 	const id, what = "dotenv", ".env files"
 	var blamed []config.Claim
 	if e.probe != nil {
 		blamed = e.probe.policy.Blamed // they have a row of their own
 	}
 	for _, line := range e.Settings.Claims.Warnings(e.Settings.Mode, blamed) {
-		r.add(partConfig, id, what, statusWarning, line.Text, claimFix)
+		r.Add(report.Config, id, what, report.Warning, line.Text, claimFix)
 	}
 	if others := e.Settings.Claims.Explaining(); len(others) > 0 {
-		r.add(partConfig, id, what, statusOK, config.IgnoredClaims(others)+"; the cache works without", "")
+		r.Add(report.Config, id, what, report.OK, config.IgnoredClaims(others)+"; the cache works without", "")
 	}
 }
 
 // examineRun reports what this run may do, and why.
-func (e *examination) examineRun(r *Report) {
+func (e *examination) examineRun(r *report.Report) {
 	policy := e.probe.policy
-	r.add(partConfig, "scope", "scope of this run", statusOK, fmt.Sprintf("%s (%s)", policy.Scope, policy.Reason), "")
+	r.Add(report.Config, "scope", "scope of this run", report.OK, fmt.Sprintf("%s (%s)", policy.Scope, policy.Reason), "")
 	mode, place := e.Settings.Mode, e.modePlace()
 	switch {
 	case mode == cache.NoCache:
-		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, set by %s: this run has no remote cache", mode, place), fmt.Sprintf("remove %s, or set it to read-write", place))
+		r.Add(report.Config, "mode", "mode of this run", report.Warning, fmt.Sprintf("%s, set by %s: this run has no remote cache", mode, place), fmt.Sprintf("remove %s, or set it to read-write", place))
 	case policy.Mode == mode:
-		r.add(partConfig, "mode", "mode of this run", statusOK, fmt.Sprintf("%s, set by %s", mode, place), "")
+		r.Add(report.Config, "mode", "mode of this run", report.OK, fmt.Sprintf("%s, set by %s", mode, place), "")
 	default:
-		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, although %s says %s", policy.Mode, place, mode), policyFix)
+		r.Add(report.Config, "mode", "mode of this run", report.Warning, fmt.Sprintf("%s, although %s says %s", policy.Mode, place, mode), policyFix)
 	}
 	for _, warning := range policy.Warnings {
-		r.add(partConfig, "run", "this run", statusWarning, warning.Text, policyFix)
+		r.Add(report.Config, "run", "this run", report.Warning, warning.Text, policyFix)
 	}
 }
 

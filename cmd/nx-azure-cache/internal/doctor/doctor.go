@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 )
 
 // examination is the workspace under examination, and what is known of it so far.
@@ -36,7 +37,7 @@ const partLimit = 30 * time.Second
 var errPartLimit = fmt.Errorf("not finished within %s", partLimit)
 
 // parts are all examinations, in the order of the report.
-var parts = []func(context.Context, *examination, *Report){
+var parts = []func(context.Context, *examination, *report.Report){
 	examineLauncher,
 	examineConfig,
 	examineLicense,
@@ -49,9 +50,9 @@ var parts = []func(context.Context, *examination, *Report){
 }
 
 // Examine runs all checks.
-func Examine(ctx context.Context, where config.Workspace, version string) Report {
+func Examine(ctx context.Context, where config.Workspace, version string) report.Report {
 	e := newExamination(where, version)
-	r := Report{Containers: []containerReport{}, Leftovers: []leftover{}, isWhole: true}
+	r := report.Report{Containers: []report.Container{}, Leftovers: []report.Leftover{}, IsWhole: true}
 	for _, look := range parts {
 		limited, cancel := context.WithTimeoutCause(ctx, partLimit, errPartLimit)
 		look(limited, e, &r)
@@ -60,7 +61,7 @@ func Examine(ctx context.Context, where config.Workspace, version string) Report
 	if e.probe != nil {
 		r.Leftovers = e.probe.leftovers()
 	}
-	r.conclude(where.Document.CI)
+	r.Conclude(where.Document.CI)
 	return r
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
@@ -22,7 +23,7 @@ var update = flag.Bool("update", false, "write the files that doctor's output is
 
 // examined is the output of doctor --json.
 type examined struct {
-	Report
+	report.Report
 	text string
 }
 
@@ -30,14 +31,16 @@ type examined struct {
 // it could not examine, or which problem has no fix.
 func doctorCommand(ctx context.Context, environment testenv.Env, args ...string) (stdout string, code int, err error) {
 	where := config.Load(environment.Get, &config.Overrides{IsSet: func(string) bool { return false }})
-	var r Report
+	var r report.Report
 	if !slices.Contains(args, "--security") {
 		r = Examine(ctx, where, testenv.Version)
 	} else if r, err = ExamineSecurity(ctx, where); err != nil {
 		return "", 0, err
 	}
-	if c, ok := firstOf(append(slices.Clone(r.Checks), r.security), func(c Check) bool { return needsFix(c.Status) && c.Fix == "" }); ok {
-		return "", 0, fmt.Errorf("the row %s %s (%s) has no fix", c.Status, c.Check, c.Seen)
+	for _, c := range append(slices.Clone(r.Checks), r.Rows()...) {
+		if needsFix(c.Status) && c.Fix == "" {
+			return "", 0, fmt.Errorf("the row %s %s (%s) has no fix", c.Status, c.Check, c.Seen)
+		}
 	}
 	var out strings.Builder
 	if slices.Contains(args, "--json") {
@@ -49,8 +52,8 @@ func doctorCommand(ctx context.Context, environment testenv.Env, args ...string)
 }
 
 // needsFix reports whether a row with a status is a problem.
-func needsFix(s Status) bool {
-	return slices.Contains([]Status{statusFailed, statusWarning, statusExposed, statusMissing}, s)
+func needsFix(s report.Status) bool {
+	return slices.Contains([]report.Status{report.Failed, report.Warning, report.Exposed, report.Missing}, s)
 }
 
 // examineWith reads the output of doctor --json.
@@ -80,7 +83,7 @@ func (e examined) table() map[string]string {
 	table := make(map[string]string)
 	for _, c := range e.Checks {
 		initial := string(c.Status)[:1] // the second letter of enforced and exposed
-		if c.Status == statusEnforced || c.Status == statusExposed {
+		if c.Status == report.Enforced || c.Status == report.Exposed {
 			initial = string(c.Status)[1:2]
 		}
 		if c.Fails {
@@ -118,7 +121,7 @@ func (e examined) checkLeftovers(t *testing.T, s *testenv.Storage) {
 }
 
 // find returns the check with an ID.
-func (e examined) find(t *testing.T, id string) Check {
+func (e examined) find(t *testing.T, id string) report.Check {
 	t.Helper()
 	for _, c := range e.Checks {
 		if c.ID == id {
@@ -126,7 +129,7 @@ func (e examined) find(t *testing.T, id string) Check {
 		}
 	}
 	t.Fatalf("no %s in %s", id, e.text)
-	return Check{}
+	return report.Check{}
 }
 
 // examineWhole runs doctor without --security.
@@ -136,8 +139,8 @@ func examineWhole(t *testing.T, environment testenv.Env) examined {
 }
 
 // statuses returns the statuses of the checks in a part, by ID.
-func (e examined) statuses(of Part) map[string]Status {
-	found := make(map[string]Status)
+func (e examined) statuses(of report.Part) map[string]report.Status {
+	found := make(map[string]report.Status)
 	for _, c := range e.Checks {
 		if c.Part == of {
 			found[c.ID] = c.Status
@@ -147,29 +150,32 @@ func (e examined) statuses(of Part) map[string]Status {
 }
 
 // in returns the check with an ID in a part.
-func (e examined) in(t *testing.T, of Part, id string) Check {
+func (e examined) in(t *testing.T, of report.Part, id string) row {
 	t.Helper()
 	for _, c := range e.Checks {
 		if c.Part == of && c.ID == id {
-			return c
+			return row{c}
 		}
 	}
 	t.Fatalf("no %s in %s of %s", id, of, e.text)
-	return Check{}
+	return row{}
 }
 
+// row is a check that a test looks at.
+type row struct{ report.Check }
+
 // mustBe fails unless a check has a status and contains a string.
-func (c Check) mustBe(t *testing.T, want Status, says string) {
+func (c row) mustBe(t *testing.T, want report.Status, says string) {
 	t.Helper()
-	if c.Status != want || !strings.Contains(c.Seen+"\n"+c.Fix, says) || c.Fails != (want == statusFailed) {
-		t.Errorf("got %+v, want %s: %s", c, want, says)
+	if c.Status != want || !strings.Contains(c.Seen+"\n"+c.Fix, says) || c.Fails != (want == report.Failed) {
+		t.Errorf("got %+v, want %s: %s", c.Check, want, says)
 	}
 }
 
 // mustSkipStorage fails unless all checks that need the storage were skipped.
 func (e examined) mustSkipStorage(t *testing.T) {
 	t.Helper()
-	for _, of := range []Part{partRights, partRoundTrip, partSecurity} {
-		e.in(t, of, string(of)).mustBe(t, statusSkipped, "not tried: the storage cannot be reached")
+	for _, of := range []report.Part{report.Rights, report.RoundTrip, report.Security} {
+		e.in(t, of, string(of)).mustBe(t, report.Skipped, "not tried: the storage cannot be reached")
 	}
 }

@@ -17,7 +17,6 @@ const (
 	policyFix  = "correct what the rows \"this run\" name, or let runs like this one only read (azure.ciMode or localMode \"read-only\" in nx.json); " + docs + "security/scopes.md"
 
 	containerFix = "do what the row says, or correct azure.container and azure.accountName in nx.json"
-	securityFix  = "npx nx-azure-cache doctor --security"
 )
 
 // networkFixes are the fixes for the steps of the connection.

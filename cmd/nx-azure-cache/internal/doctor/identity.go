@@ -7,14 +7,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 )
-
-// identity describes the credential of a run without revealing it.
-type identity struct {
-	Kind        string `json:"kind"`
-	Description string `json:"description"`
-	Permissions string `json:"permissions,omitempty"` // of a SAS
-}
 
 // The kinds of credentials.
 const (
@@ -30,23 +24,23 @@ var (
 )
 
 // identify returns the kind of credential.
-func identify(s config.Settings) identity {
+func identify(s config.Settings) report.Identity {
 	if s.SASURL != "" {
 		_, query, _ := strings.Cut(s.SASURL.Reveal(), "?")
 		return describeSAS(query, config.SASVariable)
 	}
 	if s.ConnectionString == "" {
-		return identity{Kind: identityEntra, Description: "an identity of Microsoft Entra ID"}
+		return report.Identity{Kind: identityEntra, Description: "an identity of Microsoft Entra ID"}
 	}
 	parsed, _ := endpoint.ParseConnectionString(s.ConnectionString) // its problems have rows
 	if parsed.SAS != "" {
 		return describeSAS(parsed.SAS.Reveal(), s.AccountFrom())
 	}
-	return identity{Kind: identityKey, Description: "the key of the storage account, in " + s.AccountFrom()}
+	return report.Identity{Kind: identityKey, Description: "the key of the storage account, in " + s.AccountFrom()}
 }
 
-func describeSAS(token, variable string) identity {
-	found := identity{Kind: identitySAS, Description: "a SAS, in " + variable}
+func describeSAS(token, variable string) report.Identity {
+	found := report.Identity{Kind: identitySAS, Description: "a SAS, in " + variable}
 	query, err := url.ParseQuery(strings.TrimPrefix(token, "?"))
 	if err != nil {
 		return found

@@ -14,6 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 )
 
@@ -40,7 +41,7 @@ type lastTask struct {
 // examineLastRun looks up which results of Nx's last run are in the remote cache. Nx never
 // stores results that it finds in its local cache, so those from before the cache worked
 // stay there.
-func examineLastRun(ctx context.Context, e *examination, r *Report) {
+func examineLastRun(ctx context.Context, e *examination, r *report.Report) {
 	if e.Document.CacheDirectory == "" || e.skipReason != "" {
 		return
 	}
@@ -52,7 +53,7 @@ func examineLastRun(ctx context.Context, e *examination, r *Report) {
 	checked := tasks[:min(len(tasks), maxResults)]
 	missing, err := e.probe.missing(ctx, checked)
 	if err != nil {
-		r.add(partLastRun, id, what, statusUnknown, err.Error(), "")
+		r.Add(report.LastRun, id, what, report.Unknown, err.Error(), "")
 		return
 	}
 	of := fmt.Sprintf("the last run's %d results", len(tasks))
@@ -61,7 +62,7 @@ func examineLastRun(ctx context.Context, e *examination, r *Report) {
 	}
 	seen := fmt.Sprintf("%d of %s are in the remote cache", len(checked)-len(missing), of)
 	if len(missing) == 0 {
-		r.add(partLastRun, id, what, statusOK, seen, "")
+		r.Add(report.LastRun, id, what, report.OK, seen, "")
 		return
 	}
 	seen += fmt.Sprintf("; only in the local cache: %s", strings.Join(missing[:min(len(missing), maxNamed)], ", "))
@@ -69,14 +70,14 @@ func examineLastRun(ctx context.Context, e *examination, r *Report) {
 		seen += fmt.Sprintf(" and %d more", more)
 	}
 	if e.probe.policy.Mode != cache.ReadWrite {
-		r.add(partLastRun, id, what, statusOK, seen+"; this run is "+string(e.probe.policy.Mode), "")
+		r.Add(report.LastRun, id, what, report.OK, seen+"; this run is "+string(e.probe.policy.Mode), "")
 		return
 	}
 	fix := "no run stores results that Nx finds in its local cache: run nx reset, and build again"
 	if e.probe.policy.Scope == trust.Local {
 		fix += "; or set azure.backfill in nx.json"
 	}
-	r.add(partLastRun, id, what, statusWarning, seen, fix)
+	r.Add(report.LastRun, id, what, report.Warning, seen, fix)
 }
 
 // lastResults returns the tasks of Nx's last run whose results are in its local cache and

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
@@ -44,15 +45,15 @@ func TestDoctorLooksUpTheLastRun(t *testing.T) {
 		config string
 		run    testenv.Env
 		stored []string
-		status Status
+		status report.Status
 		says   string
 		fix    string
 	}{
-		"all":                     {testenv.PlainConfig, testenv.DevRun, []string{"trusted/1", "local/2", "local/3"}, statusOK, "3 of the last run's 3 results are in the remote cache", ""},
-		"some":                    {testenv.PlainConfig, testenv.DevRun, []string{"local/2", "pr-7/3"}, statusWarning, "1 of the last run's 3 results are in the remote cache; only in the local cache: a:build, c:build", "nx reset, and build again; or set azure.backfill"},
-		"none, in CI":             {testenv.PlainConfig, testenv.MainRun, nil, statusWarning, "0 of the last run's 3 results", "nx reset, and build again"},
-		"none, read-only":         {`{"container": "artifacts", "prefix": "team/app", "localMode": "read-only"}`, testenv.DevRun, nil, statusOK, "this run is read-only", ""},
-		"one of an excluded task": {`{"container": "artifacts", "prefix": "team/app", "exclude": ["c:*"]}`, testenv.DevRun, []string{"local/1", "local/2"}, statusOK, "2 of the last run's 2 results", ""},
+		"all":                     {testenv.PlainConfig, testenv.DevRun, []string{"trusted/1", "local/2", "local/3"}, report.OK, "3 of the last run's 3 results are in the remote cache", ""},
+		"some":                    {testenv.PlainConfig, testenv.DevRun, []string{"local/2", "pr-7/3"}, report.Warning, "1 of the last run's 3 results are in the remote cache; only in the local cache: a:build, c:build", "nx reset, and build again; or set azure.backfill"},
+		"none, in CI":             {testenv.PlainConfig, testenv.MainRun, nil, report.Warning, "0 of the last run's 3 results", "nx reset, and build again"},
+		"none, read-only":         {`{"container": "artifacts", "prefix": "team/app", "localMode": "read-only"}`, testenv.DevRun, nil, report.OK, "this run is read-only", ""},
+		"one of an excluded task": {`{"container": "artifacts", "prefix": "team/app", "exclude": ["c:*"]}`, testenv.DevRun, []string{"local/1", "local/2"}, report.OK, "2 of the last run's 2 results", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			storage, connection := testenv.StartStorage(t)
@@ -65,7 +66,7 @@ func TestDoctorLooksUpTheLastRun(t *testing.T) {
 				document["cacheDirectory"] = lastRun(t, three, "1", "2", "3")
 			})
 			e := examineWhole(t, environment)
-			row := e.in(t, partLastRun, "results")
+			row := e.in(t, report.LastRun, "results")
 			row.mustBe(t, test.status, test.says)
 			if !strings.Contains(row.Fix, test.fix) || (test.fix == "") != (row.Fix == "") || strings.Contains(row.Fix, "backfill") != strings.Contains(test.fix, "backfill") {
 				t.Errorf("got the fix %q, want %q", row.Fix, test.fix)

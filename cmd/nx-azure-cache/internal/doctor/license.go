@@ -5,21 +5,22 @@ import (
 	"fmt"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
 // examineLicense reports whether a license is valid. Without one the cache is off, but the
 // other checks still make sense.
-func examineLicense(_ context.Context, e *examination, r *Report) {
+func examineLicense(_ context.Context, e *examination, r *report.Report) {
 	const id, what = "license", "license"
 	choice, err := config.ChooseLicense(license.Find(e.Getenv, e.Document.WorkspaceRoot), e.Document.NxVersion, e.now)
 	if err != nil {
-		r.add(partLicense, id, what, statusFailed, err.Error(), "install nx-azure-cache again: remove node_modules, then npm install")
+		r.Add(report.License, id, what, report.Failed, err.Error(), "install nx-azure-cache again: remove node_modules, then npm install")
 		return
 	}
 	if choice.Status != license.Valid {
-		r.add(partLicense, id, what, statusFailed, fmt.Sprintf("%s: %s", choice.Status, choice.Reason), "npx nx generate @nx/powerpack-azure-cache:activate KEY; "+docs+"setup.md#4-license")
+		r.Add(report.License, id, what, report.Failed, fmt.Sprintf("%s: %s", choice.Status, choice.Reason), "npx nx generate @nx/powerpack-azure-cache:activate KEY; "+docs+"setup.md#4-license")
 		return
 	}
 	seen := fmt.Sprintf("valid, for %s until %s, in %s", choice.Organization, terminal.Day(choice.ExpiresAt), choice.Source)
@@ -29,10 +30,10 @@ func examineLicense(_ context.Context, e *examination, r *Report) {
 	if others := len(choice.All) - 1; others > 0 {
 		seen += fmt.Sprintf(", and %d more (npx nx-azure-cache license status)", others)
 	}
-	found := statusOK
+	found := report.OK
 	text, soon := choice.ExpiresSoon(e.now)
 	if soon {
-		found = statusWarning
+		found = report.Warning
 	}
-	r.add(partLicense, id, what, found, seen, text)
+	r.Add(report.License, id, what, found, seen, text)
 }

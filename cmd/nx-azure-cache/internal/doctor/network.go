@@ -9,27 +9,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
-
-// networkReport is the JSON of the connection to the storage.
-type networkReport struct {
-	Host        string        `json:"host"` // and port
-	Proxy       string        `json:"proxy,omitempty"`
-	Addresses   []netip.Addr  `json:"addresses"`
-	Private     bool          `json:"private"`
-	Issuer      string        `json:"issuer,omitempty"`
-	Expires     time.Time     `json:"expires,omitzero"`
-	SkewSeconds *float64      `json:"skewSeconds,omitempty"` // nil: unknown
-	Steps       []networkStep `json:"steps"`
-}
-
-type networkStep struct {
-	Step    string  `json:"step"`
-	Seconds float64 `json:"seconds"`
-	Detail  string  `json:"detail,omitempty"`
-	Error   string  `json:"error,omitempty"`
-}
 
 // stepNames are the names of the steps for people.
 var stepNames = map[string]string{
@@ -42,34 +24,34 @@ var stepNames = map[string]string{
 
 // examineNetwork checks each step of the connection to the storage, and the clock. It does
 // not sign in.
-func examineNetwork(ctx context.Context, e *examination, r *Report) {
+func examineNetwork(ctx context.Context, e *examination, r *report.Report) {
 	if e.probe == nil {
-		r.skip(partNetwork, e.skipReason)
+		r.Skip(report.Network, e.skipReason)
 		return
 	}
 	n := e.probe.anyContainer().Network(ctx)
-	r.Network = networkReportOf(n)
+	r.Network = connection(n)
 	proxy := "none to " + n.Host
 	if n.Proxy.Address != "" {
 		proxy = fmt.Sprintf("%s, by %s, to %s", n.Proxy.Address, n.Proxy.Variable, n.Host)
 	}
-	r.add(partNetwork, "proxies", "proxy", statusOK, proxy, "")
+	r.Add(report.Network, "proxies", "proxy", report.OK, proxy, "")
 	for _, ca := range n.CAs {
-		r.add(partNetwork, "ca", "more CAs", statusOK, fmt.Sprintf("%d in %s, by %s", ca.Certificates(), ca.Path, ca.Variable), "")
+		r.Add(report.Network, "ca", "more CAs", report.OK, fmt.Sprintf("%d in %s, by %s", ca.Certificates(), ca.Path, ca.Variable), "")
 	}
 	for _, step := range n.Steps {
-		if !r.addNetworkStep(step, n) {
+		if !addNetworkStep(r, step, n) {
 			e.skipRest("not tried: the storage cannot be reached")
 		}
 	}
-	r.addClock(n)
+	addClock(r, n)
 }
 
 // addNetworkStep adds a step and reports whether it worked.
-func (r *Report) addNetworkStep(step transport.Step, n azure.NetworkReport) bool {
+func addNetworkStep(r *report.Report, step transport.Step, n azure.NetworkReport) bool {
 	name := stepNames[step.Name]
 	if step.Err != nil {
-		r.add(partNetwork, step.Name, name, statusFailed, step.Err.Error(), networkFix(step.Name, n.Host, step.Err))
+		r.Add(report.Network, step.Name, name, report.Failed, step.Err.Error(), networkFix(step.Name, n.Host, step.Err))
 		return false
 	}
 	seen := "in " + terminal.Duration(step.Took)
@@ -79,15 +61,15 @@ func (r *Report) addNetworkStep(step transport.Step, n azure.NetworkReport) bool
 	if step.Name == transport.StepDNS && n.Private {
 		seen += ": private, as with a private endpoint"
 	}
-	r.add(partNetwork, step.Name, name, statusOK, seen, "")
+	r.Add(report.Network, step.Name, name, report.OK, seen, "")
 	return true
 }
 
 // addClock compares the clock of this machine with the storage's.
-func (r *Report) addClock(n azure.NetworkReport) {
+func addClock(r *report.Report, n azure.NetworkReport) {
 	const id, what = "clock", "clock"
 	if !n.Answered {
-		r.add(partNetwork, id, what, statusSkipped, "unknown: Azure has not responded", "")
+		r.Add(report.Network, id, what, report.Skipped, "unknown: Azure has not responded", "")
 		return
 	}
 	// HTTP dates have seconds.
@@ -96,15 +78,15 @@ func (r *Report) addClock(n azure.NetworkReport) {
 		if off > 2*time.Second {
 			seen = fmt.Sprintf("%s off from the storage, which is harmless", off.Round(time.Second))
 		}
-		r.add(partNetwork, id, what, statusOK, seen, "")
+		r.Add(report.Network, id, what, report.OK, seen, "")
 		return
 	}
-	r.add(partNetwork, id, what, statusFailed, n.ClockProblem(), "set the clock, and keep it synchronized: timedatectl set-ntp true, on Windows w32tm /resync")
+	r.Add(report.Network, id, what, report.Failed, n.ClockProblem(), "set the clock, and keep it synchronized: timedatectl set-ntp true, on Windows w32tm /resync")
 }
 
-func networkReportOf(n azure.NetworkReport) *networkReport {
-	result := &networkReport{
-		Host: n.Host, Proxy: n.Proxy.Address, Addresses: n.Addresses, Private: n.Private, Issuer: n.Issuer, Expires: n.Expires, Steps: []networkStep{},
+func connection(n azure.NetworkReport) *report.Connection {
+	result := &report.Connection{
+		Host: n.Host, Proxy: n.Proxy.Address, Addresses: n.Addresses, Private: n.Private, Issuer: n.Issuer, Expires: n.Expires, Steps: []report.ConnectionStep{},
 	}
 	if n.Addresses == nil {
 		result.Addresses = []netip.Addr{} // an empty array in JSON
@@ -114,7 +96,7 @@ func networkReportOf(n azure.NetworkReport) *networkReport {
 		result.SkewSeconds = &seconds
 	}
 	for _, step := range n.Steps {
-		entry := networkStep{Step: step.Name, Seconds: step.Took.Seconds(), Detail: step.Detail}
+		entry := report.ConnectionStep{Step: step.Name, Seconds: step.Took.Seconds(), Detail: step.Detail}
 		if step.Err != nil {
 			entry.Error = printable.Line(step.Err.Error())
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -26,7 +27,7 @@ func TestDoctorOfASilentStorage(t *testing.T) {
 	if e.ExitCode == 0 {
 		t.Errorf("got the exit code 0 of %s", e.text)
 	}
-	e.in(t, partNetwork, transport.StepHTTP).mustBe(t, statusFailed, "azure.timeouts.firstByte")
+	e.in(t, report.Network, transport.StepHTTP).mustBe(t, report.Failed, "azure.timeouts.firstByte")
 	e.mustSkipStorage(t)
 	if got := storage.TakeRequests(); len(got) > 1 {
 		t.Errorf("got the requests %q, want one", got)
@@ -48,23 +49,23 @@ func TestDoctorOfTheNetwork(t *testing.T) {
 		name    string
 		handler http.HandlerFunc
 		id      string
-		want    Status
+		want    report.Status
 		says    string
 		reached bool
 	}{
-		{"a page", page, transport.StepHTTP, statusFailed, "", false},
-		{"a good clock", service.ServeHTTP, "clock", statusOK, "in sync with", true},
-		{"a clock that is late", dated(time.Hour), "clock", statusFailed, "behind Azure's", true},
-		{"a clock that is early", dated(-time.Hour), "clock", statusFailed, "ahead of Azure's", true},
-		{"a clock that is a little late", dated(90 * time.Second), "clock", statusOK, "harmless", true},
+		{"a page", page, transport.StepHTTP, report.Failed, "", false},
+		{"a good clock", service.ServeHTTP, "clock", report.OK, "in sync with", true},
+		{"a clock that is late", dated(time.Hour), "clock", report.Failed, "behind Azure's", true},
+		{"a clock that is early", dated(-time.Hour), "clock", report.Failed, "ahead of Azure's", true},
+		{"a clock that is a little late", dated(90 * time.Second), "clock", report.OK, "harmless", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := httptest.NewServer(test.handler)
 			t.Cleanup(server.Close)
 			e := examineWhole(t, testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, testenv.ConnectionStringFor(server.Listener.Addr().String())))
-			e.in(t, partNetwork, test.id).mustBe(t, test.want, test.says)
+			e.in(t, report.Network, test.id).mustBe(t, test.want, test.says)
 			if test.reached {
-				e.in(t, partRights, "write.create").mustBe(t, statusOK, "created")
+				e.in(t, report.Rights, "write.create").mustBe(t, report.OK, "created")
 			} else {
 				e.mustSkipStorage(t)
 			}
@@ -78,8 +79,8 @@ func TestDoctorOfTheNetwork(t *testing.T) {
 		environment["HTTPS_PROXY"] = "http://me:TOPSECRET@127.0.0.1:1"
 		environment[config.SASVariable] = "https://nxcache.blob.core.windows.net/artifacts?sp=r&sig=TOPSECRET"
 		e := examineWhole(t, environment)
-		e.in(t, partNetwork, "proxies").mustBe(t, statusOK, "http://127.0.0.1:1, by HTTPS_PROXY")
-		e.in(t, partNetwork, transport.StepConnect).mustBe(t, statusFailed, "HTTPS_PROXY")
+		e.in(t, report.Network, "proxies").mustBe(t, report.OK, "http://127.0.0.1:1, by HTTPS_PROXY")
+		e.in(t, report.Network, transport.StepConnect).mustBe(t, report.Failed, "HTTPS_PROXY")
 		e.mustSkipStorage(t)
 		if strings.Contains(e.text, "TOPSECRET") {
 			t.Errorf("got a secret in %s", e.text)

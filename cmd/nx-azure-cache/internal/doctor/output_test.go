@@ -12,6 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -23,7 +24,7 @@ func TestDoctorShowsNoControls(t *testing.T) {
 	}))
 	defer server.Close()
 	stdout, code, err := doctorCommand(t.Context(), testenv.WorkspaceEnv(t, testenv.PullRun, testenv.PlainConfig, testenv.ConnectionStringFor(server.Listener.Addr().String())), "--security")
-	if err != nil || code != ExitUntried || !strings.Contains(stdout, "refused to get (403)") || strings.Contains(stdout, "\u009b") {
+	if err != nil || code != report.ExitUntried || !strings.Contains(stdout, "refused to get (403)") || strings.Contains(stdout, "\u009b") {
 		t.Errorf("got %q and %v, want no controls", stdout, err)
 	}
 }
@@ -83,21 +84,6 @@ func TestDoctorOutput(t *testing.T) {
 			}
 		})
 	}
-	t.Run("on a terminal", func(t *testing.T) {
-		var out bytes.Buffer
-		r := Report{Run: &runReport{}, Identity: &identity{}, Checks: []Check{
-			{Check: "a", Status: statusEnforced, Seen: "1"}, {Check: "bb", Status: statusExposed, Seen: "2", Fix: "c"},
-			{Check: "d", Status: statusUnknown, Seen: "3"}, {Check: "e", Status: statusMissing, Seen: "4", Fix: "f"}, {Check: "g", Status: statusAllowed, Seen: "5", Fix: "c"},
-		}}
-		if err := r.Print(&out, true); err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range []string{"✓ enforced  a   1\n", "✗ exposed   bb  2 [1]\n", "? unknown   d   3\n", "✗ missing   e   4 [2]\n", "✓ allowed   g   5 [1]\n", "\n  [1] c\n  [2] f\n"} {
-			if !strings.Contains(out.String(), want) {
-				t.Errorf("got %s, want %q", out.String(), want)
-			}
-		}
-	})
 }
 
 // timings matches the times in the output.

@@ -8,9 +8,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 )
 
 // probe tries operations in the storage as the run under examination.
@@ -18,7 +18,7 @@ type probe struct {
 	settings     config.Settings
 	policy       config.RunPolicy
 	getenv       func(string) string
-	identity     identity
+	identity     report.Identity
 	use          permissions.Use
 	canary       string
 	targets      []target
@@ -29,7 +29,7 @@ type probe struct {
 	// needs it.
 	reads  map[string]attempt
 	writes map[string]attempts
-	lost   []leftover // of other entries
+	lost   []report.Leftover // of other entries
 }
 
 // openProbe opens the containers. It sends no request.
@@ -77,13 +77,13 @@ func targets(run trust.Run, canary string) []target {
 	return all
 }
 
-func (p *probe) runReport() *runReport {
-	return &runReport{string(p.policy.Scope), p.policy.Reason, p.isTrusted(), string(p.policy.Mode)}
+func (p *probe) runReport() *report.Run {
+	return &report.Run{Scope: string(p.policy.Scope), Reason: p.policy.Reason, Trusted: p.isTrusted(), Mode: string(p.policy.Mode)}
 }
 
 // leftovers returns the entries that could not be removed.
-func (p *probe) leftovers() []leftover {
-	all := []leftover{} // an empty array in JSON
+func (p *probe) leftovers() []report.Leftover {
+	all := []report.Leftover{} // an empty array in JSON
 	for _, a := range p.targets {
 		if p.writes[a.id].left {
 			all = append(all, p.leftover(a))
@@ -99,13 +99,13 @@ func (p *probe) anyContainer() *azure.Container {
 
 func (p *probe) isTrusted() bool { return p.policy.Scope == trust.Trusted }
 
-func (p *probe) containerReports() (all []containerReport) {
+func (p *probe) containerReports() (all []report.Container) {
 	for _, a := range p.targets {
 		name, kind := p.settings.ContainerOf(a.scope), string(a.scope.Kind())
-		at := slices.IndexFunc(all, func(c containerReport) bool { return c.Name == name })
+		at := slices.IndexFunc(all, func(c report.Container) bool { return c.Name == name })
 		if at < 0 {
 			at = len(all)
-			all = append(all, containerReport{Name: name, URL: p.containers[name].URL()})
+			all = append(all, report.Container{Name: name, URL: p.containers[name].URL()})
 		}
 		if !slices.Contains(all[at].Scopes, kind) {
 			all[at].Scopes = append(all[at].Scopes, kind)
@@ -150,8 +150,8 @@ func (p *probe) write(ctx context.Context, a target) attempts {
 	return tried
 }
 
-func (p *probe) checkOf(a target, operation string) Check {
-	return Check{
+func (p *probe) checkOf(a target, operation string) report.Check {
+	return report.Check{
 		ID: a.id + "." + operation, Check: operation + " in " + a.title,
 		Scope: string(a.scope), Container: p.settings.ContainerOf(a.scope), Operation: operation,
 	}
@@ -179,15 +179,8 @@ func (p *probe) mayAsk(ctx context.Context, a target) bool {
 	return ctx.Err() == nil && !p.unresponsive[p.settings.ContainerOf(a.scope)]
 }
 
-func (p *probe) leftover(a target) leftover { return p.leftoverOf(a, p.name(a)) }
+func (p *probe) leftover(a target) report.Leftover { return p.leftoverOf(a, p.name(a)) }
 
-func (p *probe) leftoverOf(a target, name string) leftover {
-	return newLeftover(p.settings.ContainerOf(a.scope), name, p.blobs(a).URL())
-}
-
-// newLeftover returns the entry with a name in the container at a URL.
-func newLeftover(container, name, containerURL string) leftover {
-	url := containerURL + "/" + name
-	command, _ := printable.Command("az storage blob delete --auth-mode login --blob-url %s", url)
-	return leftover{Container: container, Name: name, URL: url, Command: command}
+func (p *probe) leftoverOf(a target, name string) report.Leftover {
+	return report.NewLeftover(p.settings.ContainerOf(a.scope), name, p.blobs(a).URL())
 }

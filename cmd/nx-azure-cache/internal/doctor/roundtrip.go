@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -24,18 +25,10 @@ const (
 	slowAnswer = time.Second
 )
 
-// roundTripReport is how fast the storage is from this machine.
-type roundTripReport struct {
-	ReadSeconds        float64 `json:"readSeconds,omitempty"`
-	WriteSeconds       float64 `json:"writeSeconds,omitempty"`
-	DownBytesPerSecond float64 `json:"downBytesPerSecond,omitempty"`
-	UpBytesPerSecond   float64 `json:"upBytesPerSecond,omitempty"`
-}
-
 // examineRoundTrip measures how long small entries take, and how fast a large one is.
-func examineRoundTrip(ctx context.Context, e *examination, r *Report) {
+func examineRoundTrip(ctx context.Context, e *examination, r *report.Report) {
 	if e.skipReason != "" {
-		r.skip(partRoundTrip, e.skipReason)
+		r.Skip(report.RoundTrip, e.skipReason)
 		return
 	}
 	p := e.probe
@@ -76,8 +69,8 @@ func (p *probe) whyNoTrip(ctx context.Context, own int) string {
 // roundTrip measures the transfer of entries.
 type roundTrip struct {
 	ctx    context.Context
-	r      *Report
-	report roundTripReport
+	r      *report.Report
+	report report.Speed
 	blobs  blobStore
 	name   func() string // returns a new name
 	made   []string      // their names
@@ -119,7 +112,7 @@ func (t *roundTrip) readOnly(p *probe, why string) {
 		reads, err := measureTimes(roundTrips, func(int) error { return t.get(cache.Name(p.settings.Prefix, a.scope, newCanary())) })
 		t.report.ReadSeconds = t.latency("read", "requesting an entry", reads, err)
 	}
-	t.r.add(partRoundTrip, "throughput", "upload and download", statusSkipped, why, "")
+	t.r.Add(report.RoundTrip, "throughput", "upload and download", report.Skipped, why, "")
 }
 
 func (t *roundTrip) put(name string, body []byte) error {
@@ -145,7 +138,7 @@ func (t *roundTrip) get(name string) error {
 
 // cleanUp removes the entries, also after Ctrl-C, and returns those that it could not
 // remove.
-func (t *roundTrip) cleanUp(p *probe, a target) (left []leftover) {
+func (t *roundTrip) cleanUp(p *probe, a target) (left []report.Leftover) {
 	for _, name := range tryDeletes(t.ctx, t.blobs, t.made) {
 		left = append(left, p.leftoverOf(a, name))
 	}
@@ -167,30 +160,30 @@ func measureTimes(times int, do func(i int) error) (took []time.Duration, err er
 // latency adds a row with the median, and returns it in seconds.
 func (t *roundTrip) latency(id, what string, took []time.Duration, err error) float64 {
 	if err != nil {
-		t.r.add(partRoundTrip, id, what, statusUnknown, err.Error(), "")
+		t.r.Add(report.RoundTrip, id, what, report.Unknown, err.Error(), "")
 		return 0
 	}
 	slices.Sort(took)
-	median, found, fix := took[len(took)/2], statusOK, ""
+	median, found, fix := took[len(took)/2], report.OK, ""
 	if median > slowAnswer {
-		found, fix = statusWarning, "use a storage account in a nearby region, or check the proxy"
+		found, fix = report.Warning, "use a storage account in a nearby region, or check the proxy"
 	}
-	t.r.add(partRoundTrip, id, what, found, fmt.Sprintf("%s (median of %d)", terminal.Duration(median), len(took)), fix)
+	t.r.Add(report.RoundTrip, id, what, found, fmt.Sprintf("%s (median of %d)", terminal.Duration(median), len(took)), fix)
 	return median.Seconds()
 }
 
 // throughput adds a row with the speed, and returns bytes per second.
 func (t *roundTrip) throughput(id, what string, took []time.Duration, err error) float64 {
 	if errors.Is(context.Cause(t.ctx), errPartLimit) {
-		t.r.add(partRoundTrip, id, what, statusWarning, fmt.Sprintf("%v: slower than %s/s", errPartLimit, terminal.Size(int64(artifactSize/partLimit.Seconds()))),
+		t.r.Add(report.RoundTrip, id, what, report.Warning, fmt.Sprintf("%v: slower than %s/s", errPartLimit, terminal.Size(int64(artifactSize/partLimit.Seconds()))),
 			"keep large results out of the remote cache: azure.maxArtifactSize in nx.json")
 		return 0
 	}
 	if err != nil {
-		t.r.add(partRoundTrip, id, what, statusUnknown, err.Error(), "")
+		t.r.Add(report.RoundTrip, id, what, report.Unknown, err.Error(), "")
 		return 0
 	}
 	perSecond := artifactSize / took[0].Seconds()
-	t.r.add(partRoundTrip, id, what, statusOK, fmt.Sprintf("%s, %s/s", terminal.Duration(took[0]), terminal.Size(int64(perSecond))), "")
+	t.r.Add(report.RoundTrip, id, what, report.OK, fmt.Sprintf("%s, %s/s", terminal.Duration(took[0]), terminal.Size(int64(perSecond))), "")
 	return perSecond
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -23,7 +24,7 @@ func TestDoctorRoundTripWithoutDelete(t *testing.T) {
 	if len(e.Leftovers) != 1 || e.RoundTrip.ReadSeconds <= 0 || e.RoundTrip.UpBytesPerSecond != 0 {
 		t.Errorf("got %+v and %+v, want one entry left over, and reading measured", e.Leftovers, e.RoundTrip)
 	}
-	e.in(t, partRoundTrip, "throughput").mustBe(t, statusSkipped, "could not remove what it writes")
+	e.in(t, report.RoundTrip, "throughput").mustBe(t, report.Skipped, "could not remove what it writes")
 	e.checkLeftovers(t, storage)
 }
 
@@ -74,8 +75,8 @@ func TestDoctorInterruptedDuringTheRoundTrip(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	if got := storage.Service.Names(testenv.Container); len(got) > 0 || code != ExitUntried {
-		t.Errorf("got %q left and %d, want nothing left and the exit code %d\n%s", got, code, ExitUntried, stdout)
+	if got := storage.Service.Names(testenv.Container); len(got) > 0 || code != report.ExitUntried {
+		t.Errorf("got %q left and %d, want nothing left and the exit code %d\n%s", got, code, report.ExitUntried, stdout)
 	}
 }
 
@@ -113,7 +114,7 @@ func TestDoctorOnASlowLine(t *testing.T) {
 	for range roundTrips + 1 {
 		held = append(held, storage.Service.AddFault(faults.Fault{Method: http.MethodPut, Times: 1, Action: faults.Hold}))
 	}
-	var r Report
+	var r report.Report
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -126,7 +127,7 @@ func TestDoctorOnASlowLine(t *testing.T) {
 	<-held[roundTrips].Reached()
 	end(errPartLimit)
 	<-done
-	examined{Report: r}.in(t, partRoundTrip, "up").mustBe(t, statusWarning, "azure.maxArtifactSize")
+	examined{Report: r}.in(t, report.RoundTrip, "up").mustBe(t, report.Warning, "azure.maxArtifactSize")
 	if got := storage.Service.Names(testenv.Container); len(got) > 0 || len(e.probe.leftovers()) > 0 {
 		t.Errorf("got %q left, want nothing", got)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -31,9 +32,9 @@ func TestDoctorTable(t *testing.T) {
 		left   int
 	}{
 		{"pull request that may do everything", testenv.PullRun, everything,
-			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx local=XXX signatures=m", ExitFailed, 0},
+			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx local=XXX signatures=m", report.ExitFailed, 0},
 		{"pull request that may create", testenv.PullRun, readAndCreate,
-			"trusted=aXnn own=aann other-pull-request=xnn other-branch=xnn local=Xnn signatures=m", ExitFailed, 5},
+			"trusted=aXnn own=aann other-pull-request=xnn other-branch=xnn local=Xnn signatures=m", report.ExitFailed, 5},
 		{"pull request that may only read", testenv.PullRun, azuretest.Rights{Read: true},
 			"trusted=annn own=amnn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"pull request that may write below pr-", testenv.PullRun, within(everything, "team/app/v1/pr-*"),
@@ -43,9 +44,9 @@ func TestDoctorTable(t *testing.T) {
 		{"pull request that may write everywhere but in trusted and local", testenv.PullRun, within(everything, "*/v1/pr-*", "*/v1/branch-*"),
 			"trusted=annn own=aaaa other-pull-request=xxx other-branch=xxx local=nnn signatures=a", 0, 0},
 		{"pull request that may create in local", testenv.PullRun, within(readAndCreate, "*/local/*", "*/pr-*"),
-			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn local=Xnn signatures=a", ExitFailed, 3},
+			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn local=Xnn signatures=a", report.ExitFailed, 3},
 		{"pull request that may delete in trusted", testenv.PullRun, within(azuretest.Rights{Read: true, Delete: true}, "team/app/v1/trusted/*"),
-			"trusted=annX own=amnn other-pull-request=nnn other-branch=nnn local=nnn signatures=m", ExitFailed, 0},
+			"trusted=annX own=amnn other-pull-request=nnn other-branch=nnn local=nnn signatures=m", report.ExitFailed, 0},
 		{"pull request that may not even read", testenv.PullRun, azuretest.Rights{},
 			"trusted=mnnn own=mmnn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"main that may do everything", testenv.MainRun, everything,
@@ -57,13 +58,13 @@ func TestDoctorTable(t *testing.T) {
 		{"main that may only read", testenv.MainRun, azuretest.Rights{Read: true},
 			"trusted=ammn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"run that may be anybody's", testenv.NoRun, everything,
-			"trusted=aXXX other-pull-request=xxx other-branch=xxx local=XXX signatures=m", ExitFailed, 0},
+			"trusted=aXXX other-pull-request=xxx other-branch=xxx local=XXX signatures=m", report.ExitFailed, 0},
 		{"run that may be anybody's, and may only read", testenv.NoRun, azuretest.Rights{Read: true},
 			"trusted=annn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"tag that may only read", testenv.TagRun, azuretest.Rights{Read: true},
 			"trusted=annn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"developer that may do everything", testenv.DevRun, everything,
-			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx signatures=m", ExitFailed, 0},
+			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx signatures=m", report.ExitFailed, 0},
 		{"developer that may write below local", testenv.DevRun, within(everything, "team/app/v1/local/*"),
 			"trusted=annn own=aaaa other-pull-request=nnn other-branch=nnn signatures=a", 0, 0},
 	} {
@@ -160,11 +161,11 @@ func TestDoctorContainers(t *testing.T) {
 	if got := len(storage.Service.Names("nx-cache")); got != 2 {
 		t.Errorf("got %d canaries in nx-cache, want one of the run's and one of another pull request", got)
 	}
-	want := []containerReport{
-		{"artifacts", storage.Account() + "/artifacts", []string{"trusted", "branch", "local"}},
-		{"nx-cache", storage.Account() + "/nx-cache", []string{"pr"}},
+	want := []report.Container{
+		{Name: "artifacts", URL: storage.Account() + "/artifacts", Scopes: []string{"trusted", "branch", "local"}},
+		{Name: "nx-cache", URL: storage.Account() + "/nx-cache", Scopes: []string{"pr"}},
 	}
-	if !slices.EqualFunc(e.Containers, want, func(a, b containerReport) bool { return fmt.Sprint(a) == fmt.Sprint(b) }) {
+	if !slices.EqualFunc(e.Containers, want, func(a, b report.Container) bool { return fmt.Sprint(a) == fmt.Sprint(b) }) {
 		t.Errorf("got %+v, want %+v", e.Containers, want)
 	}
 }
@@ -181,7 +182,7 @@ func TestDoctorWithoutIsolation(t *testing.T) {
 			storage, connection := testenv.StartStorage(t)
 			storage.Service.Allow(azuretest.KeyOf(testenv.StorageAccount), test.rights)
 			e := examine(t, testenv.WorkspaceEnv(t, testenv.MainRun, `{"container": "artifacts", "trust": {"isolation": "none"}}`, connection))
-			if got := e.table(); !maps.Equal(got, test.want) || e.ExitCode != ExitFailed {
+			if got := e.table(); !maps.Equal(got, test.want) || e.ExitCode != report.ExitFailed {
 				t.Errorf("got %v and %d, want %v (%s)", got, e.ExitCode, test.want, legend)
 			}
 			if !strings.Contains(e.text, "CVE-2025-36852") {
@@ -205,21 +206,21 @@ func TestDoctorSignatures(t *testing.T) {
 	for _, test := range []struct {
 		name, config, key string
 		run               testenv.Env
-		signingKey        Status // "" means no such check
+		signingKey        report.Status // "" means no such check
 		fails             bool
 		seen              string
 	}{
-		{"main without a key", asks, "", testenv.MainRun, statusMissing, false, "not set"},
-		{"main with it", asks, string(key.PEM()), testenv.MainRun, statusAllowed, false, key.Public().ID()},
-		{"main with another", asks, string(other.PEM()), testenv.MainRun, statusMissing, false, other.Public().ID()},
-		{"main with a revoked one", revoked, string(key.PEM()), testenv.MainRun, statusMissing, false, "revoked"},
-		{"main with rubbish", asks, "rubbish", testenv.MainRun, statusMissing, false, "neither a private key"},
-		{"main with one that is not required", testenv.PlainConfig, string(key.PEM()), testenv.MainRun, statusAllowed, false, "no reader requires it"},
+		{"main without a key", asks, "", testenv.MainRun, report.Missing, false, "not set"},
+		{"main with it", asks, string(key.PEM()), testenv.MainRun, report.Allowed, false, key.Public().ID()},
+		{"main with another", asks, string(other.PEM()), testenv.MainRun, report.Missing, false, other.Public().ID()},
+		{"main with a revoked one", revoked, string(key.PEM()), testenv.MainRun, report.Missing, false, "revoked"},
+		{"main with rubbish", asks, "rubbish", testenv.MainRun, report.Missing, false, "neither a private key"},
+		{"main with one that is not required", testenv.PlainConfig, string(key.PEM()), testenv.MainRun, report.Allowed, false, "no reader requires it"},
 		{"main that needs none", testenv.PlainConfig, "", testenv.MainRun, "", false, ""},
-		{"pull request with it", asks, string(key.PEM()), testenv.PullRun, statusExposed, true, "can sign for trusted"},
-		{"pull request with one that is not required", testenv.PlainConfig, string(key.PEM()), testenv.PullRun, statusExposed, true, "can sign for trusted"},
-		{"pull request without", asks, "", testenv.PullRun, statusEnforced, false, "not set"},
-		{"developer with it", asks, string(key.PEM()), testenv.DevRun, statusExposed, true, "can sign for trusted"},
+		{"pull request with it", asks, string(key.PEM()), testenv.PullRun, report.Exposed, true, "can sign for trusted"},
+		{"pull request with one that is not required", testenv.PlainConfig, string(key.PEM()), testenv.PullRun, report.Exposed, true, "can sign for trusted"},
+		{"pull request without", asks, "", testenv.PullRun, report.Enforced, false, "not set"},
+		{"developer with it", asks, string(key.PEM()), testenv.DevRun, report.Exposed, true, "can sign for trusted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			storage, _ := testenv.StartStorage(t)
@@ -238,7 +239,7 @@ func TestDoctorSignatures(t *testing.T) {
 				t.Errorf("got %+v, want %s, fails %v: %s", c, test.signingKey, test.fails, test.seen)
 			}
 			if want := 0; test.fails {
-				want = ExitFailed
+				want = report.ExitFailed
 				if e.ExitCode != want {
 					t.Errorf("got the exit code %d, want %d", e.ExitCode, want)
 				}
@@ -259,14 +260,14 @@ func TestDoctorExposedWithSignatures(t *testing.T) {
 	storage, _ := testenv.StartStorage(t)
 	e := examine(t, testenv.WorkspaceEnv(t, testenv.PullRun, fmt.Sprintf(`{"container": "artifacts", "trust": {"publicKeys": [%q]}}`, key.Public()), storage.SASConnection("any", "rcwd")))
 	for _, operation := range []string{opCreate, opOverwrite, opDelete} {
-		if c := e.find(t, "trusted."+operation); c.Status != statusExposed || !c.Fails || !strings.Contains(c.Seen, "reject unsigned entries") {
+		if c := e.find(t, "trusted."+operation); c.Status != report.Exposed || !c.Fails || !strings.Contains(c.Seen, "reject unsigned entries") {
 			t.Errorf("got %+v, want it exposed, with a note about signatures", c)
 		}
 	}
-	if c := e.find(t, "signatures"); c.Status != statusEnforced || !strings.Contains(c.Seen, key.Public().ID()) || e.ExitCode != ExitFailed {
+	if c := e.find(t, "signatures"); c.Status != report.Enforced || !strings.Contains(c.Seen, key.Public().ID()) || e.ExitCode != report.ExitFailed {
 		t.Errorf("got %+v and the exit code %d", c, e.ExitCode)
 	}
-	if c := e.find(t, "local.create"); c.Status != statusExposed || strings.Contains(c.Seen, "signed") {
+	if c := e.find(t, "local.create"); c.Status != report.Exposed || strings.Contains(c.Seen, "signed") {
 		t.Errorf("got %+v, want no note about signatures: only trusted entries are signed", c)
 	}
 }
@@ -274,15 +275,15 @@ func TestDoctorExposedWithSignatures(t *testing.T) {
 func TestDoctorIdentities(t *testing.T) {
 	for name, test := range map[string]struct {
 		connection string
-		want       identity
+		want       report.Identity
 	}{
-		"key":         {"DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + testenv.AccountKey, identity{Kind: identityKey}},
-		"emulator":    {"UseDevelopmentStorage=true", identity{Kind: identityKey}},
-		"none":        {"", identity{Kind: identityEntra}},
-		"SAS":         {"BlobEndpoint=https://nxcache.blob.core.windows.net;SharedAccessSignature=sv=2025&sp=rcw&se=2027-01-01T00:00:00Z&sig=TOPSECRET", identity{Kind: identitySAS, Permissions: "rcw"}},
-		"account SAS": {"BlobEndpoint=https://x;SharedAccessSignature=?sv=2025&ss=b&srt=o&sp=rl&sig=TOPSECRET", identity{Kind: identitySAS, Permissions: "rl"}},
-		"odd SAS":     {"BlobEndpoint=https://x; sharedaccesssignature = sp=TOPSECRET&se=TOPSECRET%00&sig=TOPSECRET", identity{Kind: identitySAS}},
-		"broken SAS":  {"BlobEndpoint=https://x;SharedAccessSignature=sp=%zz&sig=TOPSECRET", identity{Kind: identitySAS}},
+		"key":         {"DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + testenv.AccountKey, report.Identity{Kind: identityKey}},
+		"emulator":    {"UseDevelopmentStorage=true", report.Identity{Kind: identityKey}},
+		"none":        {"", report.Identity{Kind: identityEntra}},
+		"SAS":         {"BlobEndpoint=https://nxcache.blob.core.windows.net;SharedAccessSignature=sv=2025&sp=rcw&se=2027-01-01T00:00:00Z&sig=TOPSECRET", report.Identity{Kind: identitySAS, Permissions: "rcw"}},
+		"account SAS": {"BlobEndpoint=https://x;SharedAccessSignature=?sv=2025&ss=b&srt=o&sp=rl&sig=TOPSECRET", report.Identity{Kind: identitySAS, Permissions: "rl"}},
+		"odd SAS":     {"BlobEndpoint=https://x; sharedaccesssignature = sp=TOPSECRET&se=TOPSECRET%00&sig=TOPSECRET", report.Identity{Kind: identitySAS}},
+		"broken SAS":  {"BlobEndpoint=https://x;SharedAccessSignature=sp=%zz&sig=TOPSECRET", report.Identity{Kind: identitySAS}},
 	} {
 		got := identify(config.Settings{ConnectionString: endpoint.Secret(test.connection)})
 		if text := fmt.Sprintf("%+v", got); strings.Contains(text, "TOPSECRET") || strings.Contains(text, testenv.AccountKey) {
@@ -299,7 +300,7 @@ func TestDoctorIdentities(t *testing.T) {
 	t.Run("key in a pull request", func(t *testing.T) {
 		_, connection := testenv.StartStorage(t)
 		e := examine(t, testenv.WorkspaceEnv(t, testenv.PullRun, testenv.PlainConfig, connection))
-		if c := e.find(t, "identity"); c.Status != statusExposed || c.Fails || !strings.Contains(c.Fix, "allow-shared-key-access false") {
+		if c := e.find(t, "identity"); c.Status != report.Exposed || c.Fails || !strings.Contains(c.Fix, "allow-shared-key-access false") {
 			t.Errorf("got %+v, want it exposed, and how to disable keys", c)
 		}
 		if c := e.find(t, "trusted.create"); !strings.Contains(c.Fix, "allow-shared-key-access false") {
@@ -309,7 +310,7 @@ func TestDoctorIdentities(t *testing.T) {
 	t.Run("key in a trusted run", func(t *testing.T) {
 		_, connection := testenv.StartStorage(t)
 		e := examine(t, testenv.WorkspaceEnv(t, testenv.MainRun, testenv.PlainConfig, connection))
-		if c := e.find(t, "identity"); c.Status != statusAllowed || c.Fix == "" || e.ExitCode != 0 {
+		if c := e.find(t, "identity"); c.Status != report.Allowed || c.Fix == "" || e.ExitCode != 0 {
 			t.Errorf("got %+v, want it allowed with a fix", c)
 		}
 	})

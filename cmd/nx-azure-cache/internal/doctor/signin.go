@@ -9,71 +9,57 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 // slowSignIn is how long a sign-in should take at most, because Nx waits for it.
 const slowSignIn = 5 * time.Second
 
-// signInReport is the JSON of the sign-in.
-type signInReport struct {
-	Source    string       `json:"source"`
-	Principal string       `json:"principal,omitempty"`
-	Seconds   float64      `json:"seconds"`
-	Steps     []signInStep `json:"steps"`
-}
-
-type signInStep struct {
-	Source  string         `json:"source"`
-	Outcome signin.Outcome `json:"outcome"`
-	Seconds float64        `json:"seconds"`
-	Detail  string         `json:"detail,omitempty"`
-}
-
 const signInFix = "sign in: az login on your machine, in CI as " + docs + "setup.md#8-ci says; azure.credential in nx.json, or " + config.CredentialVariable + ", selects a credential"
 
 // examineSignIn signs in, and reports what each credential did.
-func examineSignIn(ctx context.Context, e *examination, r *Report) {
+func examineSignIn(ctx context.Context, e *examination, r *report.Report) {
 	const id, what = "sign-in", "sign-in"
 	if e.probe == nil {
-		r.skip(partSignIn, e.skipReason)
+		r.Skip(report.SignIn, e.skipReason)
 		return
 	}
 	p := e.probe
 	if p.identity.Kind != identityEntra {
-		r.add(partSignIn, id, what, statusOK, "not needed: "+p.identity.Description, "")
+		r.Add(report.SignIn, id, what, report.OK, "not needed: "+p.identity.Description, "")
 		return
 	}
 	examineHost(p, r)
-	report, err := p.anyContainer().SignIn(ctx)
-	r.SignIn = reportOf(report)
-	for _, step := range report.Steps {
-		r.addStep(step, report.Source)
+	signed, err := p.anyContainer().SignIn(ctx)
+	r.SignIn = signInResult(signed)
+	for _, step := range signed.Steps {
+		addStep(r, step, signed.Source)
 	}
 	refused, isRefused := errors.AsType[*signin.Error](err)
 	switch {
-	case err == nil && report.Took > slowSignIn:
-		r.add(partSignIn, id, what, statusWarning, signedIn(report), fmt.Sprintf("select it, so that no other credential is tried: azure.credential in nx.json, or %s=%s", config.CredentialVariable, report.Source))
+	case err == nil && signed.Took > slowSignIn:
+		r.Add(report.SignIn, id, what, report.Warning, signedIn(signed), fmt.Sprintf("select it, so that no other credential is tried: azure.credential in nx.json, or %s=%s", config.CredentialVariable, signed.Source))
 	case err == nil:
-		r.add(partSignIn, id, what, statusOK, signedIn(report), "")
+		r.Add(report.SignIn, id, what, report.OK, signedIn(signed), "")
 	case isRefused && refused.NoneSetUp() && e.isPublic(ctx):
 		e.isAnonymous = true
-		r.add(partSignIn, id, what, statusWarning, "not signed in: public entries are read, and nothing is stored", anonymousFix(refused.Named))
+		r.Add(report.SignIn, id, what, report.Warning, "not signed in: public entries are read, and nothing is stored", anonymousFix(refused.Named))
 	default:
-		r.add(partSignIn, id, what, statusFailed, "not signed in: "+err.Error(), explained(signInFix, err, docs+"sign-in.md"))
+		r.Add(report.SignIn, id, what, report.Failed, "not signed in: "+err.Error(), explained(signInFix, err, docs+"sign-in.md"))
 		e.skipRest("not tried: not signed in")
 	}
 }
 
 // examineHost reports which host receives the token of this run, and why it may.
-func examineHost(p *probe, r *Report) {
+func examineHost(p *probe, r *report.Report) {
 	if host, trust := p.anyContainer().TokenHost(); trust != "" {
-		r.add(partSignIn, "token-host", "token host", statusOK, fmt.Sprintf("%s, %s", host, trust), "")
+		r.Add(report.SignIn, "token-host", "token host", report.OK, fmt.Sprintf("%s, %s", host, trust), "")
 	}
 }
 
-func signedIn(report signin.Report) string {
-	return fmt.Sprintf("%s, in %s", config.SignedInAs(report), terminal.Duration(report.Took))
+func signedIn(signed signin.Report) string {
+	return fmt.Sprintf("%s, in %s", config.SignedInAs(signed), terminal.Duration(signed.Took))
 }
 
 // anonymousFix is the fix for anonymous reading, which azure.credential may ask for.
@@ -95,18 +81,18 @@ func (e *examination) isPublic(ctx context.Context) bool {
 }
 
 // addStep adds the row of one credential.
-func (r *Report) addStep(step signin.Step, used string) {
-	found, seen, fix := statusNone, string(step.Outcome), step.Fix()
+func addStep(r *report.Report, step signin.Step, used string) {
+	found, seen, fix := report.None, string(step.Outcome), step.Fix()
 	switch {
 	case step.Outcome == signin.Used:
-		found = statusOK
+		found = report.OK
 	case step.Outcome == signin.Failed && used != "", step.Partly:
-		found = statusWarning
+		found = report.Warning
 		if fix == "" {
 			fix = stepFix(step, used)
 		}
 	case step.Outcome == signin.Failed:
-		found = statusFailed
+		found = report.Failed
 		if fix == "" {
 			fix = signInFix
 		}
@@ -117,7 +103,7 @@ func (r *Report) addStep(step signin.Step, used string) {
 	if step.Detail != "" {
 		seen += ": " + step.Detail
 	}
-	r.add(partSignIn, "sign-in."+step.Source, step.Source, found, seen, fix)
+	r.Add(report.SignIn, "sign-in."+step.Source, step.Source, found, seen, fix)
 }
 
 // stepFix is the fix for a credential that does not work beside one that does, or that is
@@ -129,10 +115,12 @@ func stepFix(step signin.Step, used string) string {
 	return fmt.Sprintf("repair %s, or select the credential that works: azure.credential in nx.json, or %s=%s", step.Source, config.CredentialVariable, used)
 }
 
-func reportOf(report signin.Report) *signInReport {
-	result := &signInReport{Source: report.Source, Principal: report.Principal, Seconds: report.Took.Seconds(), Steps: []signInStep{}}
-	for _, step := range report.Steps {
-		result.Steps = append(result.Steps, signInStep{step.Source, step.Outcome, step.Took.Seconds(), printable.Line(step.WithFix())})
+func signInResult(signed signin.Report) *report.SignInResult {
+	result := &report.SignInResult{Source: signed.Source, Principal: signed.Principal, Seconds: signed.Took.Seconds(), Steps: []report.SignInStep{}}
+	for _, step := range signed.Steps {
+		result.Steps = append(result.Steps, report.SignInStep{
+			Source: step.Source, Outcome: string(step.Outcome), Seconds: step.Took.Seconds(), Detail: printable.Line(step.WithFix()),
+		})
 	}
 	return result
 }

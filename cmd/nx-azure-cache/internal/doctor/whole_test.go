@@ -8,6 +8,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
@@ -27,8 +28,8 @@ func TestDoctorFindsNoProblem(t *testing.T) {
 				t.Errorf("got %s, want no problem", e.text)
 			}
 			for _, c := range e.Checks {
-				if c.Part != partSecurity && c.Status != statusOK {
-					t.Errorf("got %+v, want it %s", c, statusOK)
+				if c.Part != report.Security && c.Status != report.OK {
+					t.Errorf("got %+v, want it %s", c, report.OK)
 				}
 			}
 			e.checkLeftovers(t, storage)
@@ -53,24 +54,24 @@ func checkOnlyCanaries(t *testing.T, s *testenv.Storage) {
 
 // A problem is reported in its part, and the checks that depend on it are skipped.
 func TestDoctorFindsTheCause(t *testing.T) {
-	skippedAll := []Part{partRights, partRoundTrip, partSecurity}
+	skippedAll := []report.Part{report.Rights, report.RoundTrip, report.Security}
 	for _, test := range []struct {
 		name    string
 		config  string
 		change  func(testenv.Env)
-		part    Part
+		part    report.Part
 		id      string
 		says    string
-		skipped []Part
+		skipped []report.Part
 	}{
-		{"a wrong container", `{"container": "No"}`, nil, partConfig, "setting", "azure.container", append(skippedAll, partSignIn)},
-		{"a wrong prefix", `{"container": "artifacts", "prefix": "/a/"}`, nil, partConfig, "setting", "azure.prefix", skippedAll},
-		{"no block", `null`, nil, partConfig, "setting", "azure-cache:init", append(skippedAll, partSignIn)},
-		{"no container", `{"container": "nothing-here"}`, nil, partRights, "container.nothing-here", "az storage container create", skippedAll[1:]},
-		{"no license", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "" }, partLicense, "license", license.Variable, nil},
-		{"a wrong license", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "rubbish" }, partLicense, "license", "malformed", nil},
+		{"a wrong container", `{"container": "No"}`, nil, report.Config, "setting", "azure.container", append(skippedAll, report.SignIn)},
+		{"a wrong prefix", `{"container": "artifacts", "prefix": "/a/"}`, nil, report.Config, "setting", "azure.prefix", skippedAll},
+		{"no block", `null`, nil, report.Config, "setting", "azure-cache:init", append(skippedAll, report.SignIn)},
+		{"no container", `{"container": "nothing-here"}`, nil, report.Rights, "container.nothing-here", "az storage container create", skippedAll[1:]},
+		{"no license", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "" }, report.License, "license", license.Variable, nil},
+		{"a wrong license", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "rubbish" }, report.License, "license", "malformed", nil},
 		{"no sign-in", `{"container": "artifacts", "accountName": "nxcache", "credential": "environment"}`, func(e testenv.Env) { e[config.ConnectionVariable] = "" },
-			partSignIn, "sign-in", "not signed in", skippedAll},
+			report.SignIn, "sign-in", "not signed in", skippedAll},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, connection := testenv.StartStorage(t)
@@ -79,17 +80,17 @@ func TestDoctorFindsTheCause(t *testing.T) {
 				test.change(environment)
 			}
 			e := examineWhole(t, environment)
-			e.in(t, test.part, test.id).mustBe(t, statusFailed, test.says)
-			if e.ExitCode != ExitFailed {
-				t.Errorf("got the exit code %d, want %d", e.ExitCode, ExitFailed)
+			e.in(t, test.part, test.id).mustBe(t, report.Failed, test.says)
+			if e.ExitCode != report.ExitFailed {
+				t.Errorf("got the exit code %d, want %d", e.ExitCode, report.ExitFailed)
 			}
 			for _, of := range test.skipped {
-				if got := e.statuses(of); !maps.Equal(got, map[string]Status{string(of): statusSkipped}) {
+				if got := e.statuses(of); !maps.Equal(got, map[string]report.Status{string(of): report.Skipped}) {
 					t.Errorf("%s: got %v, want it skipped", of, got)
 				}
 			}
 			// The other checks still run.
-			for _, of := range []Part{partPackage, partVersions, partConfig, partLicense} {
+			for _, of := range []report.Part{report.Package, report.Versions, report.Config, report.License} {
 				if len(e.statuses(of)) == 0 {
 					t.Errorf("no check %s in %s", of, e.text)
 				}
@@ -104,7 +105,7 @@ func TestDoctorReportsAllProblems(t *testing.T) {
 	e := examineWhole(t, testenv.LicensedEnv(t, testenv.DevRun, `{"container": "No", "prefix": "/", "localMode": "nothing", "prefxi": "a"}`, connection))
 	var reported []string
 	for _, c := range e.Checks {
-		if c.Part == partConfig && c.Status == statusFailed {
+		if c.Part == report.Config && c.Status == report.Failed {
 			reported = append(reported, c.Seen)
 		}
 	}
@@ -128,9 +129,9 @@ func TestDoctorRights(t *testing.T) {
 	}{
 		{"pull request that may all in its own", testenv.PullRun, testenv.PlainConfig, azuretest.Rights{Read: true, Create: true, Write: true, Delete: true, WriteTo: []string{own}}, "ok ok ok ok ok", 0},
 		{"pull request that may create in its own", testenv.PullRun, testenv.PlainConfig, azuretest.Rights{Read: true, Create: true, WriteTo: []string{own}}, "ok ok ok ok ok", 0},
-		{"pull request that may only read", testenv.PullRun, testenv.PlainConfig, azuretest.Rights{Read: true}, "ok ok failed ok ok", ExitFailed},
+		{"pull request that may only read", testenv.PullRun, testenv.PlainConfig, azuretest.Rights{Read: true}, "ok ok failed ok ok", report.ExitFailed},
 		{"pull request that may only read, and shall not store", testenv.PullRun, `{"container": "artifacts", "ciMode": "read-only"}`, azuretest.Rights{Read: true}, "ok ok ok ok ok", 0},
-		{"pull request that may not read", testenv.PullRun, testenv.PlainConfig, azuretest.Rights{Create: true, WriteTo: []string{own}}, "failed failed ok ok ok", ExitFailed},
+		{"pull request that may not read", testenv.PullRun, testenv.PlainConfig, azuretest.Rights{Create: true, WriteTo: []string{own}}, "failed failed ok ok ok", report.ExitFailed},
 		{"main that may create", testenv.MainRun, testenv.PlainConfig, azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok warning ok", 0},
 		{"main that may write", testenv.MainRun, testenv.PlainConfig, azuretest.Rights{Read: true, Write: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok ok ok", 0},
 		{"run without a scope", testenv.NoRun, testenv.PlainConfig, azuretest.Rights{Read: true}, "ok - - - -", 0},
@@ -139,7 +140,7 @@ func TestDoctorRights(t *testing.T) {
 			storage, _ := testenv.StartStorage(t)
 			storage.Service.Allow(azuretest.SAS("secret"), test.rights)
 			e := examineWhole(t, testenv.LicensedEnv(t, test.run, test.config, storage.SASConnection("secret", "rcwd")))
-			found := e.statuses(partRights)
+			found := e.statuses(report.Rights)
 			var got []string
 			for _, id := range []string{"trusted.read", "own.read", "write.create", "write.overwrite", "write.delete"} {
 				if found[id] == "" {
@@ -151,7 +152,7 @@ func TestDoctorRights(t *testing.T) {
 				t.Errorf("got %q and %d, want %q and %d\n%s", got, e.ExitCode, test.want, test.code, e.text)
 			}
 			for _, c := range e.Checks {
-				if (c.Status == statusFailed || c.Status == statusMissing) && c.Fix == "" {
+				if (c.Status == report.Failed || c.Status == report.Missing) && c.Fix == "" {
 					t.Errorf("got %+v without a fix", c)
 				}
 			}
@@ -164,15 +165,15 @@ func TestDoctorRights(t *testing.T) {
 func TestDoctorModes(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	environment := testenv.LicensedEnv(t, testenv.MainRun, `{"container": "artifacts", "ciMode": "no-cache"}`, connection)
-	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, statusWarning, "azure.ciMode in nx.json")
+	examineWhole(t, environment).in(t, report.Config, "mode").mustBe(t, report.Warning, "azure.ciMode in nx.json")
 	environment[config.ModeVariable] = "read-only"
 	e := examineWhole(t, environment)
-	e.in(t, partConfig, "mode").mustBe(t, statusOK, config.ModeVariable)
+	e.in(t, report.Config, "mode").mustBe(t, report.OK, config.ModeVariable)
 	if got := storage.Service.Names(testenv.Container); len(got) > 0 {
 		t.Errorf("got %q, want nothing left", got)
 	}
 	environment = testenv.LicensedEnv(t, testenv.NoRun, testenv.PlainConfig, connection)
-	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, statusWarning, "read-only, although default says read-write")
+	examineWhole(t, environment).in(t, report.Config, "mode").mustBe(t, report.Warning, "read-only, although default says read-write")
 }
 
 func TestDoctorOfAnotherVersion(t *testing.T) {
@@ -180,9 +181,9 @@ func TestDoctorOfAnotherVersion(t *testing.T) {
 	environment := testenv.Tell(t, testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection), func(document map[string]any) {
 		document["launcher"] = config.Launcher{Version: "9.9.9"}
 	})
-	examineWhole(t, environment).in(t, partVersions, "binary").mustBe(t, statusFailed, "9.9.9")
+	examineWhole(t, environment).in(t, report.Versions, "binary").mustBe(t, report.Failed, "9.9.9")
 	alone := testenv.Tell(t, environment, func(document map[string]any) { delete(document, "launcher") })
-	examineWhole(t, alone).in(t, partPackage, "package").mustBe(t, statusSkipped, "npx nx-azure-cache doctor")
+	examineWhole(t, alone).in(t, report.Package, "package").mustBe(t, report.Skipped, "npx nx-azure-cache doctor")
 }
 
 // An unreadable nx.json is reported once, and nothing is tried.
@@ -193,7 +194,7 @@ func TestDoctorOfAnInvalidNxJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := examineWhole(t, testenv.Env{config.WorkspaceVariable: string(document), license.Variable: testenv.License(t, "valid.jwt")})
-	e.in(t, partConfig, "nx-json").mustBe(t, statusFailed, problem)
+	e.in(t, report.Config, "nx-json").mustBe(t, report.Failed, problem)
 	if got := strings.Count(e.text, problem); got != 1 {
 		t.Errorf("the problem is reported %d times, want once: %s", got, e.text)
 	}

@@ -1,4 +1,4 @@
-package doctor
+package report
 
 import (
 	"fmt"
@@ -11,15 +11,15 @@ import (
 
 // marks are shown before the status on a terminal.
 var marks = map[Status]string{
-	statusOK: "✓", statusWarning: "⚠", statusFailed: "✗", statusSkipped: "-", statusUnknown: "?", statusNone: "-",
-	statusEnforced: "✓", statusAllowed: "✓", statusExposed: "✗", statusMissing: "✗",
+	OK: "✓", Warning: "⚠", Failed: "✗", Skipped: "-", Unknown: "?", None: "-",
+	Enforced: "✓", Allowed: "✓", Exposed: "✗", Missing: "✗",
 }
 
 // Print writes the report for people: the verdict, a line for each row, and below them
 // each fix once. The whole report has one row for the part security.
 func (r *Report) Print(w io.Writer, isTerminal bool) error {
 	var lines terminal.Lines
-	rows := r.rows()
+	rows := r.Rows()
 	var fixes []string
 	width := 0
 	for _, c := range rows {
@@ -35,19 +35,19 @@ func (r *Report) Print(w io.Writer, isTerminal bool) error {
 		return fmt.Sprintf(" [%d]", slices.Index(fixes, c.Fix)+1)
 	}
 	lines.Printf("%s", r.verdict(note))
-	if !r.isWhole {
+	if !r.IsWhole {
 		r.head(&lines)
 	}
 	var of Part
 	for _, c := range rows {
 		if c.Part != of {
 			lines.Printf("")
-			if r.isWhole {
+			if r.IsWhole {
 				lines.Printf("%s", titles[c.Part])
 			}
 			of = c.Part
 		}
-		lines.Printf("%s%s%-8s  %-*s  %s%s", unless(!r.isWhole, "  "), unless(!isTerminal, marks[c.Status]+" "), c.Status, width, c.Check, c.Seen, note(c))
+		lines.Printf("%s%s%-8s  %-*s  %s%s", unless(!r.IsWhole, "  "), unless(!isTerminal, marks[c.Status]+" "), c.Status, width, c.Check, c.Seen, note(c))
 	}
 	if len(fixes) > 0 {
 		lines.Printf("")
@@ -65,12 +65,12 @@ func (r *Report) Print(w io.Writer, isTerminal bool) error {
 	return err
 }
 
-// rows are the rows for people.
-func (r *Report) rows() []Check {
-	if !r.isWhole {
+// Rows are the rows for people.
+func (r *Report) Rows() []Check {
+	if !r.IsWhole {
 		return r.Checks
 	}
-	rows := slices.DeleteFunc(slices.Clone(r.Checks), func(c Check) bool { return c.Part == partSecurity })
+	rows := slices.DeleteFunc(slices.Clone(r.Checks), func(c Check) bool { return c.Part == Security })
 	return append(rows, r.security)
 }
 
@@ -98,7 +98,7 @@ func counts(rows []Check) string {
 		count[c.Status]++
 	}
 	var found []string
-	for _, s := range []Status{statusFailed, statusExposed, statusMissing, statusUnknown, statusSkipped, statusWarning, statusOK, statusEnforced, statusAllowed} {
+	for _, s := range []Status{Failed, Exposed, Missing, Unknown, Skipped, Warning, OK, Enforced, Allowed} {
 		if count[s] > 0 {
 			found = append(found, fmt.Sprintf("%d %s", count[s], s))
 		}

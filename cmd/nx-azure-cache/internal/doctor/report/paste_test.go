@@ -1,4 +1,4 @@
-package doctor
+package report
 
 import (
 	"fmt"
@@ -26,8 +26,8 @@ func TestDoctorCommandsCanBePasted(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+q", value), func(t *testing.T) {
 			const canary = "canary-abc"
-			r := Report{Run: &runReport{}, Identity: &identity{}, Canary: canary, Checks: []Check{{Part: partSecurity, Status: statusExposed}}}
-			r.Leftovers = []leftover{newLeftover("results", "v1/"+canary, "https://h/"+value)}
+			r := Report{Run: &Run{}, Identity: &Identity{}, Canary: canary, Checks: []Check{{Part: Security, Status: Exposed}}}
+			r.Leftovers = []Leftover{NewLeftover("results", "v1/"+canary, "https://h/"+value)}
 			var out strings.Builder
 			if err := r.Print(&out, false); err != nil {
 				t.Fatal(err)

@@ -1,4 +1,4 @@
-package doctor
+package report
 
 import (
 	"fmt"
@@ -13,13 +13,13 @@ import (
 // the storage protects other runs from this one. note is the number of a row's fix, such
 // as " [1]".
 func (r *Report) verdict(note func(Check) string) string {
-	if !r.isWhole {
+	if !r.IsWhole {
 		return r.securityVerdict()
 	}
-	if c, ok := r.first(statusFailed); ok {
+	if c, ok := r.first(Failed); ok {
 		return fmt.Sprintf("The remote cache does not work here: %s: %s%s", c.Check, c.Seen, note(c))
 	}
-	if c, ok := r.first(statusUnknown); ok {
+	if c, ok := r.first(Unknown); ok {
 		return fmt.Sprintf("It is unknown whether the remote cache works here: %s: %s", c.Check, c.Seen)
 	}
 	works := "The remote cache works here."
@@ -40,13 +40,13 @@ func (r *Report) verdict(note func(Check) string) string {
 
 // first returns the first row with a status, outside the part security.
 func (r *Report) first(s Status) (Check, bool) {
-	return firstOf(r.Checks, func(c Check) bool { return c.Part != partSecurity && c.Status == s })
+	return firstOf(r.Checks, func(c Check) bool { return c.Part != Security && c.Status == s })
 }
 
 // firstSkippedPart returns the row of a part that was skipped.
 func (r *Report) firstSkippedPart() (Check, bool) {
 	return firstOf(r.Checks, func(c Check) bool {
-		return c.Status == statusSkipped && c.ID == string(c.Part) && c.Part != partSecurity
+		return c.Status == Skipped && c.ID == string(c.Part) && c.Part != Security
 	})
 }
 
@@ -62,7 +62,7 @@ func firstOf(checks []Check, matches func(Check) bool) (Check, bool) {
 func (r *Report) warnings(note func(Check) string) string {
 	var notes []string
 	for _, c := range r.Checks {
-		if n := strings.TrimSpace(note(c)); c.Part != partSecurity && c.Status == statusWarning && !slices.Contains(notes, n) {
+		if n := strings.TrimSpace(note(c)); c.Part != Security && c.Status == Warning && !slices.Contains(notes, n) {
 			notes = append(notes, n)
 		}
 	}
@@ -85,28 +85,36 @@ func (r *Report) securityVerdict() string {
 	}
 }
 
+// The IDs of the rows about signatures.
+const (
+	SignaturesID = "signatures"
+	SigningKeyID = "signing-key"
+)
+
+const securityFix = "npx nx-azure-cache doctor --security"
+
 const trustedRun = "This run is trusted. Run doctor --security in a pull request and on a developer's machine, too."
 
 // summarizeSecurity returns the row that people read instead of the part security.
 func (r *Report) summarizeSecurity() Check {
 	counts, protections, planted := make(map[Status]int), 0, false
 	for _, c := range r.Checks {
-		if c.Part != partSecurity {
+		if c.Part != Security {
 			continue
 		}
 		counts[c.Status]++
-		planted = planted || c.Status == statusExposed && c.Fails
-		if c.Status == statusMissing && (c.ID == signaturesID || c.ID == signingKeyID) {
+		planted = planted || c.Status == Exposed && c.Fails
+		if c.Status == Missing && (c.ID == SignaturesID || c.ID == SigningKeyID) {
 			protections++
 		}
-		if c.Status == statusSkipped {
+		if c.Status == Skipped {
 			return c
 		}
 	}
-	row := Check{Part: partSecurity, ID: string(partSecurity), Check: "other runs", Status: statusEnforced, Fix: securityFix}
+	row := Check{Part: Security, ID: string(Security), Check: "other runs", Status: Enforced, Fix: securityFix}
 	var found []string
-	if n := counts[statusExposed]; n > 0 {
-		row.Status = statusExposed
+	if n := counts[Exposed]; n > 0 {
+		row.Status = Exposed
 		trusts := "read"
 		if planted {
 			trusts = "trust"
@@ -116,23 +124,23 @@ func (r *Report) summarizeSecurity() Check {
 	if protections > 0 {
 		found = append(found, terminal.Count(protections, "protection", "protections")+" "+isOrAre(protections)+" missing")
 	}
-	if n := counts[statusMissing] - protections; n > 0 {
+	if n := counts[Missing] - protections; n > 0 {
 		found = append(found, terminal.Count(n, "permission", "permissions")+" "+isOrAre(n)+" missing")
 	}
-	if counts[statusMissing] > 0 && row.Status != statusExposed {
-		row.Status = statusMissing
+	if counts[Missing] > 0 && row.Status != Exposed {
+		row.Status = Missing
 	}
-	if n := counts[statusUnknown]; n > 0 {
+	if n := counts[Unknown]; n > 0 {
 		found = append(found, terminal.Count(n, "check", "checks")+" could not be tried")
-		if row.Status == statusEnforced {
-			row.Status = statusUnknown
+		if row.Status == Enforced {
+			row.Status = Unknown
 		}
 	}
 	switch {
 	case len(found) > 0:
 		row.Seen = strings.Join(found, ", ")
 	case r.Run != nil && r.Run.Trusted:
-		row.Status, row.Seen, row.Fix = statusAllowed, "this run is trusted, and may change what other runs trust", ""
+		row.Status, row.Seen, row.Fix = Allowed, "this run is trusted, and may change what other runs trust", ""
 	default:
 		row.Seen, row.Fix = "this run can change nothing that other runs trust", ""
 	}
