@@ -31,7 +31,7 @@ func examineConfig(_ context.Context, e *examination, r *report.Report) {
 	if e.probe == nil {
 		return
 	}
-	r.Run, r.Identity, r.Containers, r.Canary = e.probe.runReport(), &e.probe.identity, e.probe.containerReports(), e.probe.canary
+	r.Run, r.Identity, r.Containers, r.Canary = e.probe.run(), &e.probe.identity, e.probe.containersUsed(), e.probe.canary
 	for _, c := range r.Containers {
 		r.Add(report.Config, "container", "container", report.OK, fmt.Sprintf("%s (%s)", c.URL, strings.Join(c.Scopes, ", ")), "")
 	}

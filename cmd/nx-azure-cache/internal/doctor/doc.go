@@ -1,6 +1,6 @@
 // Package doctor examines a workspace and its cache, and reports what is wrong and how to
-// fix it. It takes a [config.Workspace] and returns a
-// [report.Report].
+// fix it. It takes a [config.Workspace] and returns a [report.Report], which says how it
+// is printed.
 //
 // It touches the storage only with entries of its own, whose hashes begin with "canary-",
 // and removes them again. It knows no flags, and neither stdin nor stdout. A value that may

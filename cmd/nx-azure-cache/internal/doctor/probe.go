@@ -77,7 +77,7 @@ func targets(run trust.Run, canary string) []target {
 	return all
 }
 
-func (p *probe) runReport() *report.Run {
+func (p *probe) run() *report.Run {
 	return &report.Run{Scope: string(p.policy.Scope), Reason: p.policy.Reason, Trusted: p.isTrusted(), Mode: string(p.policy.Mode)}
 }
 
@@ -99,7 +99,7 @@ func (p *probe) anyContainer() *azure.Container {
 
 func (p *probe) isTrusted() bool { return p.policy.Scope == trust.Trusted }
 
-func (p *probe) containerReports() (all []report.Container) {
+func (p *probe) containersUsed() (all []report.Container) {
 	for _, a := range p.targets {
 		name, kind := p.settings.ContainerOf(a.scope), string(a.scope.Kind())
 		at := slices.IndexFunc(all, func(c report.Container) bool { return c.Name == name })

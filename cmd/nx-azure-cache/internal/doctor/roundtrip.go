@@ -33,7 +33,7 @@ func examineRoundTrip(ctx context.Context, e *examination, r *report.Report) {
 	}
 	p := e.probe
 	trip := &roundTrip{ctx: ctx, r: r}
-	r.RoundTrip = &trip.report
+	r.RoundTrip = &trip.speed
 	at := slices.IndexFunc(p.targets, func(a target) bool { return a.own })
 	why := anonymousWrites
 	if !e.isAnonymous {
@@ -68,12 +68,12 @@ func (p *probe) whyNoTrip(ctx context.Context, own int) string {
 
 // roundTrip measures the transfer of entries.
 type roundTrip struct {
-	ctx    context.Context
-	r      *report.Report
-	report report.Speed
-	blobs  blobStore
-	name   func() string // returns a new name
-	made   []string      // their names
+	ctx   context.Context
+	r     *report.Report
+	speed report.Speed
+	blobs blobStore
+	name  func() string // returns a new name
+	made  []string      // their names
 }
 
 func (t *roundTrip) measure() {
@@ -82,24 +82,24 @@ func (t *roundTrip) measure() {
 		names[i] = t.name()
 		return t.put(names[i], []byte(canaryBody))
 	})
-	t.report.WriteSeconds = t.latency("write", "writing a small entry", writes, err)
+	t.speed.WriteSeconds = t.latency("write", "writing a small entry", writes, err)
 	if err != nil {
 		return
 	}
 	reads, err := measureTimes(roundTrips, func(i int) error { return t.get(names[i]) })
-	t.report.ReadSeconds = t.latency("read", "reading a small entry", reads, err)
+	t.speed.ReadSeconds = t.latency("read", "reading a small entry", reads, err)
 	if err != nil {
 		return
 	}
 	body, name := make([]byte, artifactSize), t.name()
 	rand.Read(body) // incompressible
 	ups, err := measureTimes(1, func(int) error { return t.put(name, body) })
-	t.report.UpBytesPerSecond = t.throughput("up", "uploading 8 MiB", ups, err)
+	t.speed.UpBytesPerSecond = t.throughput("up", "uploading 8 MiB", ups, err)
 	if err != nil {
 		return
 	}
 	downs, err := measureTimes(1, func(int) error { return t.get(name) })
-	t.report.DownBytesPerSecond = t.throughput("down", "downloading 8 MiB", downs, err)
+	t.speed.DownBytesPerSecond = t.throughput("down", "downloading 8 MiB", downs, err)
 }
 
 // readOnly measures what it can without writing: a request for an entry that does not
@@ -110,7 +110,7 @@ func (t *roundTrip) readOnly(p *probe, why string) {
 	t.blobs = p.blobs(a)
 	if p.read(t.ctx, a).verdict == granted {
 		reads, err := measureTimes(roundTrips, func(int) error { return t.get(cache.Name(p.settings.Prefix, a.scope, newCanary())) })
-		t.report.ReadSeconds = t.latency("read", "requesting an entry", reads, err)
+		t.speed.ReadSeconds = t.latency("read", "requesting an entry", reads, err)
 	}
 	t.r.Add(report.RoundTrip, "throughput", "upload and download", report.Skipped, why, "")
 }

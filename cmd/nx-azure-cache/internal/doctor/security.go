@@ -30,7 +30,7 @@ func ExamineSecurity(ctx context.Context, where config.Workspace) (report.Report
 	if err != nil {
 		return report.Report{}, err
 	}
-	r := report.Report{Run: p.runReport(), Identity: &p.identity, Containers: p.containerReports(), Canary: p.canary}
+	r := report.Report{Run: p.run(), Identity: &p.identity, Containers: p.containersUsed(), Canary: p.canary}
 	p.examineInto(ctx, &r)
 	r.Leftovers = p.leftovers()
 	r.Conclude(where.Document.CI)
@@ -113,12 +113,12 @@ func checkReads(ctx context.Context, p *probe, r *report.Report) {
 // checkWrites tries what must be forbidden.
 func checkWrites(ctx context.Context, p *probe, r *report.Report) {
 	for _, a := range p.targets {
-		p.report(r, a, p.write(ctx, a))
+		p.addAttempts(r, a, p.write(ctx, a))
 	}
 }
 
-// report adds the attempts in a scope.
-func (p *probe) report(r *report.Report, a target, tried attempts) {
+// addAttempts adds the attempts in a scope.
+func (p *probe) addAttempts(r *report.Report, a target, tried attempts) {
 	for _, try := range []struct {
 		operation string
 		attempt

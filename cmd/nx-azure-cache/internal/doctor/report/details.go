@@ -7,7 +7,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// Run is who the run under examination is.
+// Run is the scope and the mode of the run under examination, and why.
 type Run struct {
 	Scope   string `json:"scope"`
 	Reason  string `json:"reason"`
@@ -24,12 +24,12 @@ type Container struct {
 
 // Identity describes the credential of a run without revealing it.
 type Identity struct {
-	Kind        string `json:"kind"`
+	Kind        string `json:"kind"` // account-key, sas or entra
 	Description string `json:"description"`
 	Permissions string `json:"permissions,omitempty"` // of a SAS
 }
 
-// SignInResult is the JSON of the sign-in.
+// SignInResult is what each credential did, and which one is used.
 type SignInResult struct {
 	Source    string       `json:"source"`
 	Principal string       `json:"principal,omitempty"`
@@ -45,7 +45,7 @@ type SignInStep struct {
 	Detail  string  `json:"detail,omitempty"`
 }
 
-// Connection is the JSON of the connection to the storage.
+// Connection is how this machine reaches the storage.
 type Connection struct {
 	Host        string           `json:"host"` // and port
 	Proxy       string           `json:"proxy,omitempty"`

@@ -20,7 +20,7 @@ type Report struct {
 	ExitCode   int           `json:"exitCode"`
 
 	// IsWhole reports that more than the part security was examined. People then read one
-	// row of that part.
+	// row of that part, security.
 	IsWhole  bool `json:"-"`
 	security Check
 }
@@ -75,6 +75,12 @@ var titles = map[Part]string{
 	LastRun:   "the last run of Nx here",
 	Security:  "what must be forbidden",
 }
+
+// The IDs of the rows about signatures. The summary of the part security counts them.
+const (
+	SignaturesID = "signatures"
+	SigningKeyID = "signing-key"
+)
 
 // Status is the result of a check.
 type Status string

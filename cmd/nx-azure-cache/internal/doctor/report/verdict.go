@@ -85,12 +85,7 @@ func (r *Report) securityVerdict() string {
 	}
 }
 
-// The IDs of the rows about signatures.
-const (
-	SignaturesID = "signatures"
-	SigningKeyID = "signing-key"
-)
-
+// securityFix shows all rows of the part security.
 const securityFix = "npx nx-azure-cache doctor --security"
 
 const trustedRun = "This run is trusted. Run doctor --security in a pull request and on a developer's machine, too."
