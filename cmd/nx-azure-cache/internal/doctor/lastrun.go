@@ -2,41 +2,24 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"sync"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/lastrun"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 )
 
 const (
-	// runName is the file in the cache directory in which Nx describes its last run.
-	runName = "run.json"
-	// maxRun is the size of the largest such file that is read, in bytes: some 50,000 tasks.
-	maxRun = 16 << 20
 	// maxResults is how many results are looked up, and maxNamed how many are named.
 	maxResults, maxNamed = 50, 3
 	// lookupsAtOnce is how many are looked up at the same time.
 	lookupsAtOnce = 8
 )
-
-// lastTask is a task of Nx's last run.
-type lastTask struct {
-	ID      string `json:"taskId"`
-	Project string `json:"projectName"`
-	Target  string `json:"target"`
-	Hash    string `json:"hash"`
-	Code    int    `json:"status"`
-}
 
 // examineLastRun looks up which results of Nx's last run are in the remote cache. Nx never
 // stores results that it finds in its local cache, so those from before the cache worked
@@ -81,30 +64,20 @@ func examineLastRun(ctx context.Context, e *examination, r *report.Report) {
 }
 
 // lastResults returns the tasks of Nx's last run whose results are in its local cache and
-// may be in the remote one. The file belongs to the checkout: anyone may have written it.
-func lastResults(cacheDirectory string, filter taskfilter.Filter) (results []lastTask, err error) {
+// may be in the remote one.
+func lastResults(cacheDirectory string, filter taskfilter.Filter) (results []lastrun.Task, err error) {
 	dir, err := directory.Open(cacheDirectory)
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
-	content, err := readRun(dir.Root)
+	tasks, err := lastrun.Read(dir.Root)
 	if err != nil {
 		return nil, err
 	}
-	var run struct {
-		Tasks []lastTask `json:"tasks"`
-	}
-	if err := json.Unmarshal(content, &run); err != nil {
-		return nil, err
-	}
-	includes, seen := filter.Func(), make(map[string]bool)
-	for _, task := range run.Tasks {
-		if task.Code != 0 || taskhash.Check(task.Hash) != nil || seen[task.Hash] {
-			continue
-		}
-		seen[task.Hash] = true
-		if includes != nil && !includes(task.name()) {
+	includes := filter.Func()
+	for _, task := range tasks {
+		if task.Code != 0 || includes != nil && !includes(nameOf(task)) {
 			continue
 		}
 		// Nx keeps no folder for tasks that it does not cache.
@@ -115,8 +88,8 @@ func lastResults(cacheDirectory string, filter taskfilter.Filter) (results []las
 	return results, nil
 }
 
-// name returns the task's names. Its ID ends with the configuration, if it has one.
-func (t lastTask) name() taskfilter.Task {
+// nameOf returns a task's names. Its ID ends with the configuration, if it has one.
+func nameOf(t lastrun.Task) taskfilter.Task {
 	configuration, _ := strings.CutPrefix(t.ID, t.Project+":"+t.Target+":")
 	if configuration == t.ID {
 		configuration = ""
@@ -124,23 +97,8 @@ func (t lastTask) name() taskfilter.Task {
 	return taskfilter.Task{Project: t.Project, Target: t.Target, Configuration: configuration}
 }
 
-// readRun follows no link, and opens no FIFO, which would block.
-func readRun(dir *os.Root) ([]byte, error) {
-	if info, err := dir.Lstat(runName); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() || info.Size() > maxRun {
-		return nil, errors.New("it is not a file of Nx")
-	}
-	f, err := dir.Open(runName)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // opened for reading: nothing is lost
-	return io.ReadAll(io.LimitReader(f, maxRun))
-}
-
 // missing returns the IDs of the tasks whose results are in no scope that the run reads.
-func (p *probe) missing(ctx context.Context, tasks []lastTask) (missing []string, err error) {
+func (p *probe) missing(ctx context.Context, tasks []lastrun.Task) (missing []string, err error) {
 	found, errs := make([]bool, len(tasks)), make([]error, len(tasks))
 	slots := make(chan struct{}, lookupsAtOnce)
 	var lookups sync.WaitGroup
