@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -152,7 +151,7 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outpu
 	hit, err := c.retrieve(ctx, lease, hash, cacheDirectory, archive.NewOutputs(outputs))
 	c.counters.retrieved(hash, err)
 	if errors.Is(err, ErrDamaged) {
-		err = fmt.Errorf("retrieve %s: %w", hash, err) // other errors are not about this entry
+		err = &entryError{hash, err} // other errors are not about this entry
 	}
 	return hit, err
 }

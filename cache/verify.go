@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
@@ -26,6 +27,19 @@ func damaged(format string, args ...any) error {
 func damagedAs(code diagnostic.Code, format string, args ...any) error {
 	return diagnostic.With(code, fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...))
 }
+
+// entryError says which entry is damaged.
+type entryError struct {
+	hash string
+	err  error // wraps [ErrDamaged]
+}
+
+func (e *entryError) Error() string {
+	why := strings.TrimPrefix(e.err.Error(), ErrDamaged.Error()+": ")
+	return fmt.Sprintf("the stored entry %s cannot be used: %s", e.hash, why)
+}
+
+func (e *entryError) Unwrap() error { return e.err }
 
 // bodyError is an error from reading the body of a blob. All other errors while a result
 // is restored come from the file system.

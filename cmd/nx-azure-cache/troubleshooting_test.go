@@ -253,7 +253,6 @@ var unspoken = []string{
 	"of Azure Storage", // doctor: the host that receives the token
 	"on this machine",
 	"token host",
-	"retrieve …: …",
 	"app … (object …)",
 	"… (object …)",
 }

@@ -236,7 +236,7 @@ async function toCachedResult(hit, folder) {
     throw unexpectedResponse();
   }
   if ((code << 16) >> 16 !== code) {
-    const problem = `a result has the exit code ${code}, which Nx cannot represent`;
+    const problem = `a stored entry has the exit code ${code}, which Nx cannot represent`;
     const err = Object.assign(new Error(problem), { code: damaged });
     throw withDiagnostic(diagnostics.entryDamaged, err);
   }

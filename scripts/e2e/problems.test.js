@@ -54,7 +54,7 @@ test('damaged entries are not restored', async (t) => {
   recorder.take();
   await assertUndisturbed(
     machine('b'),
-    /an entry of the remote cache was rejected: .*the stored entry cannot be used/,
+    /nx-azure-cache: the stored entry \d+ cannot be used: .*; its task ran/,
   );
 });
 

@@ -56,17 +56,25 @@ function problemOf(doing, err) {
   // A code that the shim does not know is a bug of the server. Without a code, the client
   // says why there is no response.
   const general = code === undefined ? processLost : bug;
-  const what =
-    code === damaged
-      ? 'an entry of the remote cache was rejected'
-      : `${doing} the remote cache failed, the tasks run without it`;
-  const fix = known ? '' : ` (${reportBug})`;
   return {
     kind: known?.kind ?? kinds.process,
     diagnostic: codeOf(err) ?? known?.diagnostic ?? general,
-    text: `${what}: ${reasonOf(err)}${fix}`,
+    text: textOf(doing, err),
     rank: known?.rank,
   };
+}
+
+/**
+ * @param {string} doing
+ * @param {any} err
+ */
+function textOf(doing, err) {
+  const reason = reasonOf(err);
+  if (err?.code === damaged) {
+    return `${reason}; its task ran, and the new result replaces the entry if this identity may do so`;
+  }
+  const fix = problems.has(err?.code) ? '' : ` (${reportBug})`;
+  return `${doing} the remote cache failed, the tasks run without it: ${reason}${fix}`;
 }
 
 exports.cancelled = cancelled;

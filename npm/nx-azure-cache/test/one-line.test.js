@@ -191,7 +191,7 @@ describe('one line', { concurrency: 3 }, () => {
       }),
     );
     const { lines } = await runAsNx(t, retrieveAndStore, { binary });
-    assertOneLine(lines, 'an entry of the remote cache was rejected');
+    assertOneLine(lines, 'the new result replaces the entry');
   });
 
   // The server and this process report the same folder.
