@@ -167,7 +167,8 @@ describe('nx-azure-cache in a workspace', () => {
       });
       assert.equal(launcher !== undefined, command === 'doctor');
       const cache = path.join(folder, '.nx', 'cache');
-      assert.equal(cacheDirectory, command === 'inspect' ? cache : undefined);
+      const readsRun = ['doctor', 'inspect'].includes(command);
+      assert.equal(cacheDirectory, readsRun ? cache : undefined);
       assert.equal(stderr, '');
       assert.equal(status, 7);
     });

@@ -40,7 +40,7 @@ async function open(t, manifest, files = {}) {
     fs.mkdirSync(path.dirname(path.join(workspace, file)), { recursive: true });
     fs.writeFileSync(path.join(workspace, file), content);
   }
-  const { report, lines } = await runAsNx(
+  const { report, lines, codes } = await runAsNx(
     t,
     async ({ getRemoteCache }) => (await getRemoteCache()) !== null,
     {
@@ -49,6 +49,7 @@ async function open(t, manifest, files = {}) {
     },
   );
   assert.equal(report, true, 'the cache works until then');
+  assert.deepEqual(codes, Array(lines.length).fill('NXAC006'));
   return lines;
 }
 
@@ -58,7 +59,7 @@ describe('package.json', { concurrency: 2 }, () => {
     assertOneLine(
       await open(t, { devDependencies }),
       `nx-azure-cache: devDependencies in package.json has ${name} 4.0.0 without the alias npm:nx-azure-cache (did nx migrate write it?): `,
-      `: run npx nx g ${name}:update (NXAC006: https://`,
+      `: run npx nx g ${name}:update`,
     );
   });
 

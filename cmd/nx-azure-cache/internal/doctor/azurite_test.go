@@ -76,9 +76,9 @@ func TestDoctorWholeAzurite(t *testing.T) {
 		says             string
 	}{
 		{"key", "", config, testenv.MainRun, 0, report.RoundTrip, "down", report.OK, "B/s"},
-		{"sp=r", "r", config, testenv.PullRun, report.ExitFailed, report.Rights, "write.create", report.Failed, "sp=rc"},
+		{"sp=r", "r", config, testenv.PullRun, report.ExitFailed, report.Rights, "write.create", report.Failed, "--permissions rc "},
 		{"sp=rc", "rc", config, testenv.MainRun, 0, report.Rights, "write.overwrite", report.Warning, "stays"},
-		{"sp=c", "c", config, testenv.MainRun, report.ExitFailed, report.Rights, "trusted.read", report.Failed, "sp=r"},
+		{"sp=c", "c", config, testenv.MainRun, report.ExitFailed, report.Rights, "trusted.read", report.Failed, "--permissions rc "},
 		{"no container", "", `{"container": "nothing-here"}`, testenv.MainRun, report.ExitFailed, report.Rights, "container.nothing-here", report.Failed, "does not exist"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
