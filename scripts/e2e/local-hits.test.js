@@ -59,7 +59,7 @@ test('without it, the summary line counts local hits, and doctor names them', as
   const [line] = ourLines(output);
   assert.match(
     line,
-    /, 3 local hits \(not compared with the remote cache: see azure\.backfill\), /,
+    /, 3 local hits \(not compared with the remote cache: see azure\.backfill, NXAC112\), /,
   );
   assert.deepEqual(recorder.take(), []);
 
