@@ -79,6 +79,7 @@ func TestUsageErrors(t *testing.T) {
 		"insepct 1":                             `unknown command "insepct"; did you mean inspect?`,
 		"keys generat":                          `unknown command "generat"; did you mean generate?`,
 		"license renew":                         `unknown command "renew"; commands are `,
+		"help insepct":                          `unknown command "insepct"; did you mean inspect?`,
 		"ls --scop trusted":                     `unknown flag "--scop"; did you mean --scope?`,
 		"ls --after noon":                       `--after is "noon"; use a time`,
 		"ls --container A":                      `--container is "A"`,

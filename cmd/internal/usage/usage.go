@@ -59,12 +59,26 @@ func Run(ctx context.Context, root *cobra.Command, args []string) error {
 	root.InitDefaultHelpCmd()
 	if found, rest, err := root.Find(args); err != nil {
 		return &Error{unknownCommand(found, firstArgument(rest)), found}
+	} else if err := checkTopic(root, found, rest); err != nil {
+		return &Error{err, found}
 	}
 	command, err := root.ExecuteContextC(ctx)
 	if w, ok := errors.AsType[wrong](err); ok {
 		return &Error{w.error, command}
 	}
 	return err
+}
+
+// checkTopic returns an error if a command is help for an unknown command. Cobra's help
+// would exit with 0.
+func checkTopic(root, command *cobra.Command, args []string) error {
+	if command.Name() != "help" || command.Parent() != root {
+		return nil
+	}
+	if _, _, err := root.Find(args); err != nil {
+		return unknownCommand(root, firstArgument(args))
+	}
+	return nil
 }
 
 // prepare makes a command and those below it report a wrong command line.
