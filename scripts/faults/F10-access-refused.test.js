@@ -85,7 +85,7 @@ quickTest('F10_no_credential', async (t) => {
   const { container, machine } = await startSignedIn(t);
   await assertUndisturbed(machine('a', onMain), {
     line: new RegExp(
-      `no credential was found for \\S+/devstoreaccount1/${container}: sign in \\(az login\\), give this run an identity`,
+      `no credential was found for \\S+/devstoreaccount1/${container} \\(not set up: .*\\): sign in \\(az login\\), give this run an identity`,
     ),
   });
 });

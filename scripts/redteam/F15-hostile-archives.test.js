@@ -87,7 +87,8 @@ redTest('F15_hostile_archives_signed_by_main', async (t) => {
       assert.equal(cacheStatus, 'cache-miss');
       const why = reasons[name] ?? 'archive rejected: ';
       const isRefused = messages.some(
-        (text) => text.includes(`${hash}: `) && text.includes(why),
+        (text) =>
+          text.includes(`${hash} cannot be used: `) && text.includes(why),
       );
       assert.ok(isRefused, messages.join('\n'));
     });
