@@ -19,7 +19,12 @@ const runners = new Map([
  * @param {string} program with its arguments
  */
 function runCommand(root, program) {
-  return `${runners.get(packageManager(root)) ?? 'npx'} ${program}`;
+  return `${runnerOf(packageManager(root))} ${program}`;
+}
+
+/** @param {string} manager the package manager */
+function runnerOf(manager) {
+  return runners.get(manager) ?? 'npx';
 }
 
 /**
@@ -37,4 +42,4 @@ function installCommand(root) {
   return `${packageManager(root)} install`;
 }
 
-module.exports = { generatorCommand, installCommand, runCommand };
+module.exports = { generatorCommand, installCommand, runCommand, runnerOf };

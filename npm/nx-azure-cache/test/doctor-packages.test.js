@@ -67,7 +67,11 @@ describe('doctor finds what Nx loads', () => {
     workspace.write('pnpm-lock.yaml', '');
     workspace
       .examine()
-      .assert('loaded', 'failed', `pnpm nx add ${ourName}@npm:nx-azure-cache`);
+      .assert(
+        'loaded',
+        'failed',
+        `pnpm exec nx add ${ourName}@npm:nx-azure-cache`,
+      );
   });
 
   test("the package of Nx's makers", (t) => {

@@ -5,6 +5,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { aliasName, ownName, packageNames } = require('../other-caches');
+const { runnerOf } = require('../package-manager');
 const { command } = require('../printable');
 const { firstLine } = require('../reason');
 const { isOurs } = require('../slot-package');
@@ -183,12 +184,6 @@ function relativePath(file, root) {
   return short.startsWith('..') || path.isAbsolute(short) ? file : short;
 }
 
-/** The command that runs the workspace's Nx, by package manager. */
-const execCommands = new Map([
-  ['pnpm', 'pnpm'],
-  ['bun', 'bunx'],
-]);
-
 /**
  * The command that installs this package under the name that Nx loads. Yarn reads an alias
  * without a version as a tag, and `nx add` cannot split one with a version.
@@ -197,8 +192,7 @@ const execCommands = new Map([
  */
 function addCommand(manager) {
   if (manager === 'yarn') return `yarn add --dev ${specifier}@latest`;
-  const exec = execCommands.get(manager) ?? 'npx';
-  return `${exec} nx add ${specifier}`;
+  return `${runnerOf(manager)} nx add ${specifier}`;
 }
 
 /**
