@@ -53,10 +53,11 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func testRoundTrip(t *testing.T, output string, asFile bool) {
+	// Directories first: they are removed last, when the server has ended.
+	stored, dir := newResult(t, "123", "hello"), t.TempDir()
 	served := newCache(new(cachetest.Memory))
 	c := start(t, session(rpc.Session{Cache: served, Mode: cache.ReadWrite}))
 	c.initialize()
-	stored := newResult(t, "123", "hello")
 	params := storeParams("123", stored).with("code", 7).with("terminalOutput", output)
 	if asFile {
 		path := filepath.Join(scratch.FolderPath(stored, served.Session()), "output")
@@ -72,7 +73,6 @@ func testRoundTrip(t *testing.T, output string, asFile bool) {
 		t.Fatalf("got %+v, want %q", got, cache.OutcomeStored)
 	}
 
-	dir := t.TempDir()
 	var got rpc.RetrieveResult
 	c.call("retrieve", retrieveParams("123", dir), &got)
 	if want := filepath.Join(dir, "123"); got.Code != 7 || got.OutputsPath != want || got.Size != 5 {
