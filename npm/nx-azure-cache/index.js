@@ -9,7 +9,7 @@ const { readEnvironment } = require('./lib/environment');
 const { fileError, fileSystemError } = require('./lib/file-error');
 const { annotateInCI, silenceInTask, notice } = require('./lib/notices');
 const { aliasName, ownName } = require('./lib/other-caches');
-const { generatorCommand } = require('./lib/package-manager');
+const { repairCommand } = require('./lib/package-manager');
 const { reportOff } = require('./lib/off');
 const { reasonOf } = require('./lib/reason');
 const {
@@ -86,7 +86,7 @@ function warnOfLostAlias() {
   const text =
     `${lost.section} in package.json has ${aliasName} ${lost.spec.slice(0, 100)} without the alias npm:${ownName} (did nx migrate write it?): ` +
     "the next installation replaces this package by another company's: run " +
-    generatorCommand(root, 'update');
+    repairCommand(root);
   notice('alias', diagnostics.foreignPackage, text);
 }
 

@@ -2,8 +2,10 @@
 
 // The commands of the workspace's package manager that lines name.
 
+const fs = require('node:fs');
+const path = require('node:path');
 const { packageManager } = require('./doctor/packages');
-const { aliasName } = require('./other-caches');
+const { aliasName, ownName } = require('./other-caches');
 
 /** What runs a program of the workspace's packages; npm's is `npx`. */
 const runners = new Map([
@@ -37,9 +39,33 @@ function generatorCommand(root, generator) {
   return runCommand(root, `nx g ${aliasName}:${generator}`);
 }
 
+/**
+ * The command that restores a lost alias. Of the managers, only npm and Bun run a generator
+ * then: Yarn runs nothing while package.json and its lockfile differ, and pnpm first installs
+ * what package.json says.
+ *
+ * @param {string} root of the workspace
+ */
+function repairCommand(root) {
+  const spec = `${aliasName}@npm:${ownName}@latest`;
+  switch (packageManager(root)) {
+    case 'pnpm': {
+      const isWorkspace = fs.existsSync(path.join(root, 'pnpm-workspace.yaml'));
+      const flag = isWorkspace ? ' --workspace-root' : '';
+      return `pnpm add --save-dev${flag} ${spec}`;
+    }
+    case 'yarn':
+      return `yarn add --dev ${spec}`;
+    default:
+      return generatorCommand(root, 'update');
+  }
+}
+
 /** @param {string} root of the workspace */
 function installCommand(root) {
   return `${packageManager(root)} install`;
 }
 
-module.exports = { generatorCommand, installCommand, runCommand, runnerOf };
+module.exports = {
+  ...{ generatorCommand, installCommand, repairCommand, runCommand, runnerOf },
+};

@@ -66,7 +66,23 @@ describe('package.json', { concurrency: 2 }, () => {
   test('of a pnpm workspace', async (t) => {
     const manifest = { dependencies: { [name]: '^4.0.0' } };
     const files = { 'pnpm-lock.yaml': '' };
-    assertOneLine(await open(t, manifest, files), ': run pnpm exec nx g ');
+    assertOneLine(
+      await open(t, manifest, files),
+      /: run pnpm add --save-dev @nx\/powerpack-azure-cache@npm:nx-azure-cache@latest$/,
+    );
+    const workspace = { ...files, 'pnpm-workspace.yaml': 'packages: []' };
+    assertOneLine(
+      await open(t, manifest, workspace),
+      ': run pnpm add --save-dev --workspace-root @nx/',
+    );
+  });
+
+  test('of a Yarn workspace', async (t) => {
+    const manifest = { dependencies: { [name]: '^4.0.0' } };
+    assertOneLine(
+      await open(t, manifest, { 'yarn.lock': '' }),
+      /: run yarn add --dev @nx\/powerpack-azure-cache@npm:nx-azure-cache@latest$/,
+    );
   });
 
   for (const [what, manifest] of Object.entries({
