@@ -9,7 +9,6 @@ const { readEnvironment } = require('./lib/environment');
 const { fileError, fileSystemError } = require('./lib/file-error');
 const { annotateInCI, silenceInTask, notice } = require('./lib/notices');
 const { aliasName, ownName } = require('./lib/other-caches');
-const { repairCommand } = require('./lib/package-manager');
 const { reportOff } = require('./lib/off');
 const { reasonOf } = require('./lib/reason');
 const {
@@ -83,6 +82,7 @@ function warnOfLostAlias() {
   const root = workspaceRoot();
   const lost = lostAlias(root);
   if (!lost) return;
+  const { repairCommand } = require('./lib/package-manager'); // not at each start
   const text =
     `${lost.section} in package.json has ${aliasName} ${lost.spec.slice(0, 100)} without the alias npm:${ownName} (did nx migrate write it?): ` +
     "the next installation replaces this package by another company's: run " +

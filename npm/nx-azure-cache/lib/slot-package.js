@@ -9,7 +9,6 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { findPackage } = require('./doctor/packages');
 const { aliasName, ownName } = require('./other-caches');
 
 /** @import { Package } from './doctor/packages' */
@@ -99,6 +98,7 @@ function isOurs({ name, dependencies }) {
 function lostAlias(root) {
   const declared = declaredPackage(root);
   if (declared?.source !== 'registry') return undefined;
+  const { findPackage } = require('./doctor/packages'); // not at each start
   const found = findPackage(aliasName, [root]);
   return found && !isAliasPackage(found) ? declared : undefined;
 }

@@ -122,27 +122,6 @@ function remove(text, path) {
 }
 
 /**
- * Sets a property of the whole object, and adds it as the first one.
- *
- * @param {string} text
- * @param {string} name
- * @param {string} value
- * @returns {string}
- */
-function setFirst(text, name, value) {
-  const root = jsonc().parseTree(text, [], { allowTrailingComma: true });
-  const isPresent = jsonc().findNodeAtLocation(
-    /** @type {import('jsonc-parser').Node} */ (root),
-    [name],
-  );
-  if (!root?.children?.length || isPresent) return set(text, [name], value);
-  const at = root.offset + 1;
-  const [space] = /^\s*/.exec(text.slice(at)) ?? [''];
-  const property = `${space}${JSON.stringify(name)}: ${JSON.stringify(value)},`;
-  return text.slice(0, at) + property + text.slice(at);
-}
-
-/**
  * Removes a property or an element with the comma on one side and the comment above it.
  * jsonc-parser's own `modify` also removes the line break before a first property.
  *
