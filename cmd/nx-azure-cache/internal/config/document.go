@@ -25,7 +25,7 @@ type Document struct {
 	Problem       string `json:"problem"`
 	WorkspaceRoot string `json:"workspaceRoot"`
 	NxVersion     string `json:"nxVersion"`
-	// CacheDirectory is Nx's, for inspect; "" if unknown.
+	// CacheDirectory is Nx's, for doctor and inspect; "" if unknown.
 	CacheDirectory string `json:"cacheDirectory"`
 	// Claims are the variables that .env files of the checkout set.
 	Claims []Claim `json:"claims"`
