@@ -194,8 +194,8 @@ class Client {
 
   /**
    * Sends a notification while this process exits. It is written at once, because nothing
-   * runs after that, and is lost if the child reads too slowly. It must not be written
-   * into another message, so nothing is sent while calls are pending.
+   * runs after that, and is lost if the child stops reading. It must not be written into
+   * another message, so nothing is sent while calls are pending.
    *
    * @param {string} method
    * @param {object} params
@@ -335,11 +335,15 @@ function isServerError(err) {
   );
 }
 
-/** The most milliseconds that an exiting process waits for a full pipe. */
-const fullPipeTimeout = 200;
+/**
+ * The most milliseconds that an exiting process waits for a full pipe to take more. A child
+ * on a busy machine may have to wait for a CPU before it reads.
+ */
+const fullPipeTimeout = 1_000;
 
 /**
- * Writes to a pipe without the event loop. Errors are ignored.
+ * Writes to a pipe without the event loop. Errors are ignored. The time limit restarts
+ * whenever the child has read something.
  *
  * @param {import('node:stream').Writable} stream
  * @param {Buffer} bytes
@@ -348,13 +352,15 @@ function writeNow(stream, bytes) {
   const fd = /** @type {any} */ (stream)._handle?.fd;
   // On Windows, and under Bun, a pipe has no descriptor.
   if (!(fd >= 0)) return void stream.write(bytes);
-  const limit = performance.now() + fullPipeTimeout;
+  let since = performance.now();
   for (let written = 0; written < bytes.length;) {
     try {
       written += fs.writeSync(fd, bytes, written);
+      since = performance.now();
     } catch (err) {
       const { code } = /** @type {NodeJS.ErrnoException} */ (err);
-      if (code !== 'EAGAIN' || performance.now() > limit) return;
+      const isLate = performance.now() - since > fullPipeTimeout;
+      if (code !== 'EAGAIN' || isLate) return;
       sleep(1);
     }
   }
