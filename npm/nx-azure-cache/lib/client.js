@@ -339,7 +339,7 @@ function isServerError(err) {
  * The most milliseconds that an exiting process waits for a full pipe to take more. A child
  * on a busy machine may have to wait for a CPU before it reads.
  */
-const fullPipeTimeout = 1_000;
+const fullPipeTimeout = 2_000;
 
 /**
  * Writes to a pipe without the event loop. Errors are ignored. The time limit restarts

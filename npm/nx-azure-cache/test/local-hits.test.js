@@ -13,16 +13,19 @@ const { fakeServer, runAsNx, temporaryFolder } = require('./fixture');
 /** @import { Nx } from './fixture' */
 
 /**
- * A server that records local hits.
+ * A server that records local hits. `busy`: it reads nothing for so many milliseconds after
+ * `initialize`.
  *
  * @param {FakeServer} server
- * @param {{ log: string, changes: object }} args
+ * @param {{ log: string, changes: object, busy?: number }} args
  */
-function listener(server, { log, changes }) {
+function listener(server, { log, changes, busy = 0 }) {
   const { appendFileSync } = require('node:fs');
-  server.on('initialize', (_, respond) =>
-    respond.result(server.hello(changes)),
-  );
+  server.on('initialize', (_, respond) => {
+    respond.result(server.hello(changes));
+    const wait = new Int32Array(new SharedArrayBuffer(4));
+    setImmediate(() => Atomics.wait(wait, 0, 0, busy));
+  });
   server.on('localHits', (params) =>
     appendFileSync(log, `${JSON.stringify(params)}\n`),
   );
@@ -127,10 +130,11 @@ describe('local hits', { concurrency: 3 }, () => {
     });
   }
 
-  test('a message that does not fit into a pipe arrives', async (t) => {
+  // The machine of a CI is busy at the end of a run, too.
+  test('a message that does not fit into a pipe arrives at a busy server', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const changes = { backfill: true };
-    const binary = fakeServer(t, listener, { log, changes });
+    const binary = fakeServer(t, listener, { log, changes, busy: 500 });
     await runAsNx(
       t,
       async ({ getRemoteCache, packageFolder, cacheDirectory }) => {
