@@ -83,7 +83,7 @@ func TestDownloadsShareTheBuffers(t *testing.T) {
 				}
 				return false
 			})
-			c := s.inRanges(t, ranges, ample)
+			c := s.inRanges(t, ranges, generous)
 			bodies := openAll(t, c, count)
 			<-full
 			if got := parts.Load(); got != int64(ranges.Buffers) {
@@ -123,7 +123,7 @@ func TestBuffersAreShared(t *testing.T) {
 		}
 		return false
 	})
-	c := s.inRanges(t, download.Ranges{First: 1000, Part: 300, Ahead: 6, Buffers: 6}, ample)
+	c := s.inRanges(t, download.Ranges{First: 1000, Part: 300, Ahead: 6, Buffers: 6}, generous)
 	bodies := openAll(t, c, 2) // the first download takes all buffers
 	for range 20 {
 		for _, body := range bodies {

@@ -59,9 +59,9 @@ func (s *counted) connect(t *testing.T, signIn *credential) *azure.Container {
 	} else {
 		options.ConnectionString = endpoint.Secret(connectionString(s.URL))
 	}
-	client := transport.New(ample, environment(t, trusts))
+	client := transport.New(generous, environment(t, trusts))
 	t.Cleanup(client.CloseIdleConnections)
-	options.Limits, options.Transport = ample, client
+	options.Limits, options.Transport = generous, client
 	return open(t, options)
 }
 

@@ -24,7 +24,7 @@ func TestSizesAroundEachBoundary(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			content := random(size)
 			s := newBlobServer(t, content, nil)
-			blob, err := s.inRanges(t, small, ample).Get(t.Context(), "team/v1/shared/123")
+			blob, err := s.inRanges(t, small, generous).Get(t.Context(), "team/v1/shared/123")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +62,7 @@ func TestSizesAroundEachBoundary(t *testing.T) {
 // An empty blob has no range, so Azure responds 416.
 func TestEmptyBlob(t *testing.T) {
 	s := newBlobServer(t, "", nil)
-	blob, err := s.inRanges(t, small, ample).Get(t.Context(), "a")
+	blob, err := s.inRanges(t, small, generous).Get(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestStorageWithoutRanges(t *testing.T) {
 				_, _ = io.WriteString(a.w, content)
 				return true
 			})
-			got, err := get(t, s.inRanges(t, small, ample), "a")
+			got, err := get(t, s.inRanges(t, small, generous), "a")
 			if err != nil || got != content {
 				t.Errorf("got %d bytes, %v; want the %d", len(got), err, len(content))
 			}
@@ -108,7 +108,7 @@ func TestPartsAreRequestedWhenTheBodyIsRead(t *testing.T) {
 		requested <- a.r.Header.Get("x-ms-range")
 		return false
 	})
-	blob, err := s.inRanges(t, small, ample).Get(t.Context(), "a")
+	blob, err := s.inRanges(t, small, generous).Get(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestShortResponses(t *testing.T) {
 		_, _ = io.WriteString(a.w, content[a.from:a.to])
 		return true
 	})
-	got, err := get(t, s.inRanges(t, small, ample), "a")
+	got, err := get(t, s.inRanges(t, small, generous), "a")
 	if err != nil || got != content {
 		t.Errorf("got %d bytes, %v; want the %d", len(got), err, len(content))
 	}
@@ -153,7 +153,7 @@ func TestLongResponses(t *testing.T) {
 		_, _ = io.WriteString(a.w, content[a.from:a.to]+"and more")
 		return true
 	})
-	got, err := get(t, s.inRanges(t, small, ample), "a")
+	got, err := get(t, s.inRanges(t, small, generous), "a")
 	if err != nil || got != content {
 		t.Errorf("got %d bytes, %v; want the %d", len(got), err, len(content))
 	}
@@ -168,7 +168,7 @@ func TestCloseCancelsUnreadParts(t *testing.T) {
 			}
 			return a.isLater()
 		})
-		c := s.inRanges(t, small, ample)
+		c := s.inRanges(t, small, generous)
 		for _, size := range []int{0, 1, 1000, 1005} {
 			blob, err := c.Get(t.Context(), "a")
 			if err != nil {
@@ -259,7 +259,7 @@ func TestBreakerCountsADownloadOnce(t *testing.T) {
 		}
 		return a.isLater()
 	})
-	blobs := cache.NewBreaker(s.inRanges(t, small, ample))
+	blobs := cache.NewBreaker(s.inRanges(t, small, generous))
 	for range 5 {
 		if _, err := get(t, blobs, "a"); outcomeOf(err) != plain || errors.Is(err, cache.ErrOff) {
 			t.Errorf("got %v, want the error of the storage", err)

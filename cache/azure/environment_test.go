@@ -61,9 +61,9 @@ func newProxy(t *testing.T, s *server) *faults.Proxy {
 // environment.
 func via(t *testing.T, e transport.Environment, signIn *credential) *azure.Container {
 	t.Helper()
-	sender := transport.New(ample, e)
+	sender := transport.New(generous, e)
 	t.Cleanup(sender.CloseIdleConnections)
-	return open(t, azure.Options{Container: "results", Endpoint: "https://example.com", Credential: signIn, Limits: ample, Transport: sender})
+	return open(t, azure.Options{Container: "results", Endpoint: "https://example.com", Credential: signIn, Limits: generous, Transport: sender})
 }
 
 func TestProxy(t *testing.T) {
@@ -110,7 +110,7 @@ func TestProxy(t *testing.T) {
 // No format verb prints the password in an environment, or in a value that contains one.
 func TestEnvironmentPrintsNoPassword(t *testing.T) {
 	e := environment(t, variables{"HTTPS_PROXY": withPassword("http://proxy:3128")})
-	sender := transport.New(ample, e)
+	sender := transport.New(generous, e)
 	c := open(t, azure.Options{Container: "results", AccountName: "acc", Environment: e, Transport: sender})
 	for _, value := range []any{e, &e, sender, azure.Options{Environment: e}, c} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
@@ -157,7 +157,7 @@ func TestCertificateAuthorities(t *testing.T) {
 			if got := len(e.CAs) == 1 && e.CAs[0].Certificates() == 1; got != test.trusted {
 				t.Errorf("got the files %+v", e.CAs)
 			}
-			sender := transport.New(ample, e)
+			sender := transport.New(generous, e)
 			defer sender.CloseIdleConnections()
 			response, err := sender.Get(s.URL)
 			if err == nil {
@@ -199,7 +199,7 @@ func TestSignInThroughAProxy(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	e := environment(t, variables{"HTTPS_PROXY": strings.Replace(p.URL, "//", "//anna:s3cret@", 1), "NODE_EXTRA_CA_CERTS": pemFile(t, t.TempDir(), s)})
-	c := open(t, azure.Options{Container: "results", Endpoint: "https://example.com", SignIn: "environment", Limits: ample, Environment: e})
+	c := open(t, azure.Options{Container: "results", Endpoint: "https://example.com", SignIn: "environment", Limits: generous, Environment: e})
 	if _, err := get(t, c, "a"); err != nil {
 		t.Error(err)
 	}
@@ -208,7 +208,7 @@ func TestSignInThroughAProxy(t *testing.T) {
 	}
 
 	p.Refuse(http.StatusForbidden)
-	c = open(t, azure.Options{Container: "results", Endpoint: "https://example.com", SignIn: "environment", Limits: ample, Environment: e})
+	c = open(t, azure.Options{Container: "results", Endpoint: "https://example.com", SignIn: "environment", Limits: generous, Environment: e})
 	_, err := get(t, c, "a")
 	if err == nil || !strings.Contains(err.Error(), "refused to connect to login.example.com:443 (403)") || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("got %v, want the error of the proxy", err)
@@ -223,10 +223,10 @@ func TestPartsThroughAProxy(t *testing.T) {
 	s.StartTLS()
 	p := newProxy(t, s)
 	e := environment(t, variables{"HTTPS_PROXY": p.URL, "SSL_CERT_FILE": pemFile(t, t.TempDir(), s)})
-	sender := transport.New(ample, e)
+	sender := transport.New(generous, e)
 	t.Cleanup(sender.CloseIdleConnections)
 	c := open(t, azure.Options{
-		Container: "results", Endpoint: "https://example.com/account", Credential: validFor(time.Hour), Limits: ample, Transport: sender,
+		Container: "results", Endpoint: "https://example.com/account", Credential: validFor(time.Hour), Limits: generous, Transport: sender,
 		Ranges: download.Ranges{First: 1000, Part: 1000, Ahead: 4, Buffers: 4},
 	})
 	content := strings.Repeat("0123456789", 1000)

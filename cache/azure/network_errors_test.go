@@ -114,7 +114,7 @@ func TestF24ProxyBeforeASignInWithoutTLS(t *testing.T) {
 	t.Cleanup(p.Stop)
 	p.Want("anna", "another")
 	e := environment(t, variables{"HTTP_PROXY": withPassword(p.URL)})
-	sender := transport.New(ample, e)
+	sender := transport.New(generous, e)
 	t.Cleanup(sender.CloseIdleConnections)
 	_, err := sender.Get("http://example.com/msi/token")
 	checkLine(t, errors.Unwrap(err), "the proxy "+p.URL+" (HTTP_PROXY) rejected the user or password in HTTP_PROXY (407)")
@@ -163,7 +163,7 @@ func TestF24SomethingElseResponds(t *testing.T) {
 			if test.s != plainly {
 				v["NODE_EXTRA_CA_CERTS"] = pemFile(t, t.TempDir(), test.s)
 			}
-			sender := transport.New(ample, environment(t, v))
+			sender := transport.New(generous, environment(t, v))
 			t.Cleanup(sender.CloseIdleConnections)
 			c := open(t, azure.Options{Container: "results", Endpoint: "https://" + test.host, Credential: validFor(time.Hour), Transport: sender})
 			_, err := get(t, c, "a")
@@ -181,7 +181,7 @@ func TestPermanentErrorsAreNotRetried(t *testing.T) {
 	s := newUnstarted(t, ok)
 	s.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { handshakes++; return nil, nil }}
 	s.StartTLS()
-	sender := transport.New(ample, transport.Environment{}) // which does not trust the server
+	sender := transport.New(generous, transport.Environment{}) // which does not trust the server
 	t.Cleanup(sender.CloseIdleConnections)
 	c := open(t, azure.Options{Container: "results", Endpoint: s.URL, Credential: validFor(time.Hour), Transport: sender})
 	_, err := c.Get(context.WithoutCancel(t.Context()), "a")

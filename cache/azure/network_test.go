@@ -71,9 +71,9 @@ func TestNetwork(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			e := environment(t, test.v)
-			options := azure.Options{Container: "results", Endpoint: test.endpoint, Credential: validFor(time.Hour), Limits: ample, Environment: e}
+			options := azure.Options{Container: "results", Endpoint: test.endpoint, Credential: validFor(time.Hour), Limits: generous, Environment: e}
 			if strings.HasPrefix(test.endpoint, "http:") {
-				options = azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(test.endpoint)), Limits: ample, Environment: e}
+				options = azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(test.endpoint)), Limits: generous, Environment: e}
 			}
 			r := open(t, options).Network(t.Context())
 			if got := stepsOf(r); got != test.steps {
@@ -104,7 +104,7 @@ func TestNetworkReportsTheConnection(t *testing.T) {
 	s := newTLSServer(t, ofAzure(0))
 	p := newProxy(t, s)
 	e := environment(t, variables{"https_proxy": p.URL, "SSL_CERT_FILE": pemFile(t, t.TempDir(), s)})
-	c := open(t, azure.Options{Container: "results", Endpoint: "https://example.com", Credential: validFor(time.Hour), Limits: ample, Environment: e})
+	c := open(t, azure.Options{Container: "results", Endpoint: "https://example.com", Credential: validFor(time.Hour), Limits: generous, Environment: e})
 	r := c.Network(t.Context())
 	if r.Host != "example.com:443" || r.Proxy != (transport.Proxy{Address: p.URL, Variable: "https_proxy"}) || len(r.CAs) != 1 ||
 		!r.Private || fmt.Sprint(r.Addresses) != "[127.0.0.1]" {

@@ -38,7 +38,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 				{SASURL: endpoint.Secret(secure.URL + "/account/results?" + sasQuery)},
 				{ConnectionString: endpoint.Secret(connectionString(plainly.URL))},
 			} {
-				options.Container, options.Limits, options.Environment = "results", ample, e
+				options.Container, options.Limits, options.Environment = "results", generous, e
 				c := open(t, options)
 				_, readErr := get(t, c, "a")
 				for _, err := range []error{readErr, put(t, c, "a", "content"), c.Delete(t.Context(), "a", "")} {
@@ -105,7 +105,7 @@ func TestRedirectsOfASignInAreNotFollowed(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	e := environment(t, variables{"SSL_CERT_FILE": pemFile(t, t.TempDir(), login)})
-	c := open(t, azure.Options{Container: "results", Endpoint: s.URL, SignIn: "environment", Limits: ample, Environment: e})
+	c := open(t, azure.Options{Container: "results", Endpoint: s.URL, SignIn: "environment", Limits: generous, Environment: e})
 	_, err := get(t, c, "a")
 	want := "responded with a redirect (307) to " + attacker.URL + ", which is not followed"
 	if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {

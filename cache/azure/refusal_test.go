@@ -214,9 +214,9 @@ func TestF24CommandsNameTheAccount(t *testing.T) {
 // The address of a connection is known after a request.
 func TestPeer(t *testing.T) {
 	s := newServer(t, ok)
-	sender := transport.New(ample, transport.Environment{})
+	sender := transport.New(generous, transport.Environment{})
 	t.Cleanup(sender.CloseIdleConnections)
-	c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(s.URL)), Limits: ample, Transport: sender})
+	c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(s.URL)), Limits: generous, Transport: sender})
 	address := s.Listener.Addr().String()
 	if got := sender.Peer(address); got.IsValid() {
 		t.Errorf("got %s before there was a connection", got)

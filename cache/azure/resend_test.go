@@ -32,7 +32,7 @@ func TestResponseBeforeTheBodyIsSent(t *testing.T) {
 		w.bodies <- string(body)
 		respond(conn, "201 Created")
 	})
-	if err := put(t, w.container(t, ample), "a", content); err != nil {
+	if err := put(t, w.container(t, generous), "a", content); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-w.bodies; got != content || w.requests.Load() != 3 {
@@ -88,7 +88,7 @@ func repeats(t *testing.T) bool {
 			return
 		}
 	})
-	client := transport.New(ample, transport.Environment{})
+	client := transport.New(generous, transport.Environment{})
 	defer client.CloseIdleConnections()
 	answer, err := client.Get("http://" + w.address)
 	if err != nil {

@@ -26,7 +26,7 @@ func TestBrokenPartIsRetried(t *testing.T) {
 					a.breakAfter(t, content, 100)
 					return true
 				})
-				got, err := get(t, s.inRanges(t, small, ample), "a")
+				got, err := get(t, s.inRanges(t, small, generous), "a")
 				if err != nil || got != content {
 					t.Errorf("got %d bytes, %v; want the %d", len(got), err, len(content))
 				}
@@ -58,7 +58,7 @@ func TestPartThatBreaksEachTime(t *testing.T) {
 					a.breakAfter(t, content, bytes)
 					return true
 				})
-				got, err := get(t, s.inRanges(t, small, ample), "a")
+				got, err := get(t, s.inRanges(t, small, generous), "a")
 				if outcomeOf(err) != plain || !strings.HasSuffix(fmt.Sprint(err), "/a: unexpected EOF") {
 					t.Errorf("got %v, want an unexpected EOF", err)
 				}
@@ -149,7 +149,7 @@ func TestPartThatIsRefusedFirst(t *testing.T) {
 				fail(a.w, status, "ServerBusy")
 				return true
 			})
-			got, err := get(t, s.inRanges(t, small, ample), "a")
+			got, err := get(t, s.inRanges(t, small, generous), "a")
 			if err != nil || got != content {
 				t.Errorf("got %d bytes, %v; want the %d", len(got), err, len(content))
 			}
@@ -203,7 +203,7 @@ func TestPartThatCannotBeRead(t *testing.T) {
 				test.answer(a)
 				return true
 			})
-			got, err := get(t, s.inRanges(t, small, ample), "a")
+			got, err := get(t, s.inRanges(t, small, generous), "a")
 			if outcomeOf(err) != test.want || !strings.Contains(fmt.Sprint(err), test.text) {
 				t.Errorf("got %s (%v), want %s with %q", outcomeOf(err), err, test.want, test.text)
 			}

@@ -19,10 +19,12 @@ import (
 )
 
 // short are limits that tests wait for. ample are limits that must not expire while bytes
-// move every few milliseconds, even on a busy machine.
+// move every few milliseconds. generous are for tests of something else: a busy machine may
+// stop a process for seconds.
 var (
-	short = limits(400 * time.Millisecond)
-	ample = limits(2 * time.Second)
+	short    = limits(400 * time.Millisecond)
+	ample    = limits(2 * time.Second)
+	generous = limits(time.Minute)
 )
 
 func limits(d time.Duration) transport.Limits {

@@ -107,7 +107,7 @@ func TestToolThatHangs(t *testing.T) {
 			ids := processIDs(t, file, 3)
 			cancel()
 			begun := time.Now()
-			if err := <-ended; err == nil || time.Since(begun) > 2*time.Second {
+			if err := <-ended; err == nil || time.Since(begun) > time.Minute {
 				t.Errorf("got %v after %s", err, time.Since(begun))
 			}
 			checkEnded(t, ids)

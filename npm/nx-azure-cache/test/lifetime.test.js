@@ -119,7 +119,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) => {
       const { spawn } = require('node:child_process');
       server.on('retrieve', (_, respond) => {
-        spawn('sleep', ['15'], { stdio: 'inherit' });
+        spawn('sleep', ['60'], { stdio: 'inherit' });
         respond.result(null);
         process.exit(3);
       });
@@ -157,7 +157,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     );
     assert.deepEqual(report, [null, null, false]);
     assertOneLine(lines, 'exited with code 3');
-    assert.ok(took < 10_000, 'it is not waited for the pipes');
+    assert.ok(took < 40_000, 'it is not waited for the pipes');
   });
 
   test('the child dies at any time, with requests of any size', async (t) => {

@@ -148,26 +148,23 @@ describe('messages', { concurrency: 3 }, () => {
         require('node:fs').closeSync(1);
       });
     });
-    const { report, lines, took } = await runAsNx(t, retrieveAndStore, {
-      binary,
-    });
+    const { report, lines } = await runAsNx(t, retrieveAndStore, { binary });
     assert.deepEqual(report, nothing);
     assertOneLine(lines, 'the cache process was stopped: it closed a pipe');
-    assert.ok(took < 5_000);
   });
 
   test('stdin is closed while the child is alive', async (t) => {
     // Node aborts when its own stdin is closed.
     const binary = path.join(temporaryFolder(t), 'binary');
     writeExecutable(binary, '#!/bin/sh\necho $$ >$0.pids\nexec sleep 60 <&-\n');
-    const { report, lines, took } = await runAsNx(
+    const { report, lines } = await runAsNx(
       t,
       ({ getRemoteCache }) => getRemoteCache(),
       { binary },
     );
     assert.equal(report, null);
     assertOneLine(lines, 'the cache process was stopped: ');
-    assert.ok(took < 5_000);
+    assert.ok(!lines[0].includes('not responded'), lines[0]);
   });
 
   for (const log of [undefined, 'debug']) {
