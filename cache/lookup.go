@@ -91,7 +91,9 @@ func (c *Cache) IsStored(ctx context.Context, hash string) (bool, error) {
 		exists, err := place.Blobs.Exists(ctx, Name(c.options.Prefix, place.Scope, hash))
 		switch {
 		case err != nil:
-			c.counters.failed.Add(1)
+			if ctx.Err() == nil { // otherwise it is a consequence of the end, or of an earlier failure
+				c.counters.failed.Add(1)
+			}
 			return false, err
 		case exists:
 			c.counters.existing.Add(1)

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"math"
 
 	"github.com/rs/zerolog"
+	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/backfill"
@@ -22,7 +22,7 @@ type LocalHitsParams struct {
 // LocalHit is the result of a task that has succeeded.
 type LocalHit struct {
 	Hash    string   `json:"hash"`
-	Size    float64  `json:"size,omitempty"` // bytes that Nx has recorded
+	Size    int64    `json:"size,omitempty"` // bytes that Nx has recorded
 	Task    *Task    `json:"task,omitempty"`
 	Outputs []string `json:"outputs,omitempty"`
 }
@@ -31,7 +31,7 @@ func (p *LocalHitsParams) check() error {
 	errs := []error{checkPath("cacheDirectory", p.CacheDirectory)}
 	for _, hit := range p.Hits {
 		errs = append(errs, taskhash.Check(hit.Hash), hit.Task.check())
-		if hit.Size < 0 || hit.Size != math.Trunc(hit.Size) {
+		if hit.Size < 0 {
 			errs = append(errs, errors.New("size must be a number of bytes"))
 		}
 	}
@@ -52,24 +52,28 @@ func (s *server) addLocalHits(ctx context.Context, raw json.RawMessage) {
 	go func() {
 		defer s.handlers.Done()
 		defer s.responses.Done()
-		var params LocalHitsParams
-		err := json.Unmarshal(raw, &params)
-		if err == nil {
-			err = params.check()
-		}
-		if err != nil {
+		if err := queueLocalHits(ctx, raw, session, queue); err != nil {
 			zerolog.Ctx(ctx).Debug().Err(err).Msg("localHits")
-			return
 		}
+	}()
+}
+
+// queueLocalHits adds what the params name to the queue, except excluded tasks.
+func queueLocalHits(ctx context.Context, raw json.RawMessage, session *Session, queue *backfill.Queue) (err error) {
+	defer recoverPanic(ctx, "localHits", &err)
+	add := handle(lenient, func(_ context.Context, _ *jsonrpc2.Conn, params *LocalHitsParams) (any, error) {
 		var hits []backfill.LocalHit
 		for _, hit := range params.Hits {
 			// A task that is missing may be an excluded one, as in cacheOf.
 			if session.Includes == nil || hit.Task != nil && session.Includes(*hit.Task) {
-				hits = append(hits, backfill.LocalHit{Hash: hit.Hash, Size: int64(hit.Size), Task: hit.Task.String(), Outputs: hit.Outputs})
+				hits = append(hits, backfill.LocalHit{Hash: hit.Hash, Size: hit.Size, Task: hit.Task.String(), Outputs: hit.Outputs})
 			}
 		}
 		queue.Add(params.CacheDirectory, hits...)
-	}()
+		return nil, nil
+	})
+	_, err = add(ctx, nil, raw)
+	return err
 }
 
 // backfilled logs the outcome of a local hit. The client has ended.

@@ -3,7 +3,6 @@ package rpc
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -39,7 +38,14 @@ func wireError(err error) *jsonrpc2.Error {
 	if e, ok := errors.AsType[*jsonrpc2.Error](err); ok {
 		return e
 	}
-	code := int64(CodeUnavailable)
+	code, own := classify(err)
+	found := &jsonrpc2.Error{Code: code, Message: printable.Short(printable.Line(err.Error()), maxLine)}
+	return withDiagnostic(found, own)
+}
+
+// classify returns the code of an error that is not a protocol error, and its diagnostic.
+func classify(err error) (code int64, own diagnostic.Code) {
+	code = CodeUnavailable
 	switch _, config := errors.AsType[*cache.ConfigError](err); {
 	case fileerror.Is(err): // even if the user must act
 		code = CodeFileSystem
@@ -54,9 +60,8 @@ func wireError(err error) *jsonrpc2.Error {
 	case errors.Is(err, context.Canceled):
 		code = CodeCancelled
 	}
-	found := &jsonrpc2.Error{Code: code, Message: printable.Short(printable.Line(err.Error()), maxLine)}
-	own, _ := diagnostic.CodeOf(err)
-	return withDiagnostic(found, cmp.Or(own, generalDiagnostics[code]))
+	own, _ = diagnostic.CodeOf(err)
+	return code, cmp.Or(own, generalDiagnostics[code])
 }
 
 // generalDiagnostics are those of errors that carry none, by their code.
@@ -80,15 +85,6 @@ func withDiagnostic(err *jsonrpc2.Error, code diagnostic.Code) *jsonrpc2.Error {
 		err.SetError(errorData{code})
 	}
 	return err
-}
-
-// diagnosticOf is the diagnostic of an error of the wire, or "".
-func diagnosticOf(err *jsonrpc2.Error) diagnostic.Code {
-	var data errorData
-	if err.Data == nil || json.Unmarshal(*err.Data, &data) != nil {
-		return ""
-	}
-	return data.Diagnostic
 }
 
 // protocolError returns an error that only its code explains, without a Go error behind it.

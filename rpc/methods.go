@@ -230,7 +230,8 @@ func storedParams(stored cache.Stored) StoredParams {
 		return params
 	}
 	failed := wireError(stored.Err)
-	params.Reason, params.Diagnostic = failed.Message, diagnosticOf(failed)
+	params.Reason = failed.Message
+	_, params.Diagnostic = classify(stored.Err)
 	if stored.Outcome == cache.OutcomeEvicted { // whatever error showed it
 		params.Diagnostic = diagnostic.ResultEvicted
 	}

@@ -156,12 +156,7 @@ func (s *server) cancel(params json.RawMessage) {
 // call calls a method. A panic becomes the error of this request, and does not affect
 // others.
 func (s *server) call(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Request) (result any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			zerolog.Ctx(ctx).Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("handler panicked")
-			err = protocolError(jsonrpc2.CodeInternalError, "%s panicked: %v", printable.Short(req.Method, maxShown), p)
-		}
-	}()
+	defer recoverPanic(ctx, req.Method, &err)
 	m, ok := s.methods[req.Method]
 	if !ok {
 		return nil, protocolError(jsonrpc2.CodeMethodNotFound, "there is no method %q", printable.Short(req.Method, maxShown))
@@ -171,6 +166,14 @@ func (s *server) call(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Re
 		params = *req.Params
 	}
 	return m(ctx, conn, params)
+}
+
+// recoverPanic, deferred, turns a panic of a method into an error.
+func recoverPanic(ctx context.Context, method string, err *error) {
+	if p := recover(); p != nil {
+		zerolog.Ctx(ctx).Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("handler panicked")
+		*err = protocolError(jsonrpc2.CodeInternalError, "%s panicked: %v", printable.Short(method, maxShown), p)
+	}
 }
 
 // Whether a method rejects unknown fields.

@@ -105,7 +105,7 @@ func TestF24EachRefusalNamesItsFix(t *testing.T) {
 		{"letters to read", sasOf("sr=c&sp=cw"), 403, "AuthorizationPermissionMismatch", "", "", get, []string{`sp=cw but lacks "r", needed to restore and store results: ` + strings.Replace(makeRC, "--permissions rc ", "--permissions rcw ", 1)}},
 		{"stored policy", sasOf("sr=c&si=ci"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{`stored access policy that lacks "c"`}},
 		{"one blob", sasOf("sr=b&sp=rc"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"the SAS is for a single blob or directory (sr)"}},
-		{"role of who signed", sasOf("sr=c&sp=rc&skoid=1"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"its signer (skoid) lacks the data role"}},
+		{"role of who signed", sasOf("sr=c&sp=rc&skoid=1"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"its signer (skoid) lacks the data role: assign Storage Blob Data Contributor on the container"}},
 		{"letters are there", sasOf("sr=c&sp=rc"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"the account still denies this"}},
 		{"letters are a secret", sasOf("sr=c&sp=" + url.QueryEscape(sasSignature)), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"sp= but lacks"}},
 		{"services", sasOf("ss=fq&srt=o&sp=rc"), 403, "AuthorizationServiceMismatch", "", "", get, []string{"for other services (ss=fq) and lacks b, for blobs"}},

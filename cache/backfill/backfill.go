@@ -87,16 +87,6 @@ func (q *Queue) add(h hit) {
 	go q.work()
 }
 
-// Left returns how many results are not handled yet.
-func (q *Queue) Left() int {
-	if q == nil {
-		return 0
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.hits) + q.working
-}
-
 // Drain waits until all results are handled. If ctx ends first, it drops the rest. When it
 // returns, the queue does not use the cache.
 func (q *Queue) Drain(ctx context.Context) {
@@ -173,7 +163,7 @@ func (q *Queue) handle(h hit) (stored cache.Stored) {
 }
 
 func (q *Queue) store(h hit) cache.Stored {
-	result, err := h.result()
+	result, err := h.result(q.ctx)
 	if err != nil {
 		return cache.Stored{Hash: h.Hash, Outcome: cache.OutcomeChanged, Err: err}
 	}

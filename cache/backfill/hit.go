@@ -1,6 +1,7 @@
 package backfill
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -52,12 +53,12 @@ func (h hit) terminalOutputPath() string {
 
 // result returns the result as Nx would have handed it over. The error says why it may not
 // be the one that Nx has found.
-func (h hit) result() (result cache.Result, err error) {
+func (h hit) result(ctx context.Context) (result cache.Result, err error) {
 	result = cache.Result{Hash: h.Hash, CacheDirectory: h.cacheDirectory, Task: h.Task, Outputs: h.Outputs, Snapshot: h.Snapshot}
 	if result.TerminalOutput.Text, err = h.terminalOutput(); err != nil {
 		return result, err
 	}
-	return result, h.checkSize(int64(len(result.TerminalOutput.Text)))
+	return result, h.checkSize(ctx, int64(len(result.TerminalOutput.Text)))
 }
 
 // terminalOutput reads the terminal output, and follows no link.
@@ -92,12 +93,15 @@ func (h hit) terminalOutput() (string, error) {
 
 // checkSize compares the size of the outputs with the one that Nx has recorded: something
 // may have removed a part of them since. Package cache detects changes from now on.
-func (h hit) checkSize(terminalOutput int64) error {
+func (h hit) checkSize(ctx context.Context, terminalOutput int64) error {
 	if h.Size == 0 {
 		return nil
 	}
 	var size int64
 	err := filepath.WalkDir(h.dir(), func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil {
+			err = context.Cause(ctx) // a large tree on a slow disk outlasts the time after a run
+		}
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}

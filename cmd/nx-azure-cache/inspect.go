@@ -77,12 +77,14 @@ func inspect(ctx context.Context, std stdio, target string, options inspectFlags
 	if err != nil {
 		return usage.Wrong(err)
 	}
-	inventory, err := openInventory(std, &options.workspace, permissions.Inspect)
+	where, err := readWorkspace(std, &options.workspace)
 	if err != nil {
 		return err
 	}
-	if document, err := config.ReadDocument(std.getenv); err == nil {
-		options.LastRun = entries.ReadLastRun(document.CacheDirectory)
+	inventory, err := entries.Open(where.Settings, permissions.Inspect)
+	if err != nil {
+		return err
 	}
+	options.LastRun = entries.ReadLastRun(where.Document.CacheDirectory)
 	return inventory.Inspect(ctx, std.stdout, std.stderr, selected, options.InspectOptions)
 }

@@ -143,13 +143,18 @@ func TestInspectLastRun(t *testing.T) {
 	if err := os.WriteFile(file, []byte(run), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want := "nx-azure-cache: the last run of Nx here computed the hash 404 for shop:build, which has no entry\n" +
-		`nx-azure-cache: the last run of Nx here computed the hash 406 for shop:build:\x1b[2K, which has no entry` + "\n"
+	want := "nx-azure-cache: the last run of Nx here computed the hash 404 for shop:build, which has no entry in any scope\n" +
+		`nx-azure-cache: the last run of Nx here computed the hash 406 for shop:build:\x1b[2K, which has no entry in any scope` + "\n"
 	if marked, stderr := inspect(); !strings.HasSuffix(marked, "trusted/1 ") || stderr != want {
 		t.Errorf("got %q and %q, want %q", marked, stderr, want)
 	}
 	if lines := s.lines("inspect", "1", "--scope", "pr-12"); len(lines) != 1 || !lines[0].LastRun {
 		t.Errorf("got %+v", lines)
+	}
+	// Other scopes are not looked at, and may have an entry.
+	_, stderr, err := s.run("inspect", "shop:build", "--scope", "pr-12") // which has no entry of it
+	if want := "the hash 404 for shop:build, which has no entry in pr-12\n"; err == nil || !strings.Contains(stderr, want) {
+		t.Errorf("got %q and %v, want %q", stderr, err, want)
 	}
 	if err := errors.Join(os.Rename(file, filepath.Join(folder, "other.json")), os.Symlink("other.json", file)); err != nil {
 		t.Fatal(err)

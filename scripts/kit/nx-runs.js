@@ -27,8 +27,13 @@ const summary =
 const annotation =
   /^(::warning title=nx-azure-cache[^:]*::|##vso\[task\.logissue type=warning[^\]]*\])(?=nx-azure-cache:)/;
 
-/** The code at the end of a line, with the address of its section. */
-const codeAtEnd = / \(NXAC\d{3}: https:\S+#nxac\d{3}\)$/;
+/**
+ * A line without the code at its end and the address of its section.
+ *
+ * @param {string} line
+ */
+const withoutCode = (line) =>
+  line.replace(/ \(NXAC\d{3}: https:\S+#nxac\d{3}\)$/, '');
 
 /**
  * Our lines in the output of Nx, without their codes. In CI, an annotation contains the line.
@@ -46,7 +51,7 @@ function ourLines(output) {
       annotation.test(line) ? unescaped(line.replace(annotation, '')) : line,
     )
     .filter((line) => line.startsWith('nx-azure-cache:'))
-    .map((line) => line.replace(codeAtEnd, ''));
+    .map(withoutCode);
 }
 
 /**
@@ -116,3 +121,4 @@ exports.runNx = runNx;
 exports.secrets = secrets;
 exports.summary = summary;
 exports.tasks = tasks;
+exports.withoutCode = withoutCode;

@@ -10,6 +10,7 @@ const { testLicense } = require('../kit/license');
 const { Machine, commit } = require('../kit/machine');
 const { alias, platformPackage, specifier } = require('../kit/names');
 const { startFaultProxy } = require('../kit/fault-proxy');
+const { withoutCode } = require('../kit/nx-runs');
 const { root } = require('../kit/root');
 const { run } = require('../kit/run');
 const { readTree } = require('../kit/tree');
@@ -356,7 +357,7 @@ const withCommand = (args, output) => `${args.join(' ')}:\n${output.trim()}`;
  */
 const linesOfOurs = (output) =>
   [...output.matchAll(/nx-azure-cache: .*/g)].map(([line]) =>
-    line.replace(/ \(NXAC\d{3}: https:\S+\)$/, ''),
+    withoutCode(line),
   );
 
 /** @param {string} status */

@@ -27,7 +27,7 @@ func (r refusal) sasLacksPermission() diagnostic.Message {
 	case r.sas.Get("sr") == "b" || r.sas.Get("sr") == "d":
 		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS is for a single blob or directory (sr), but a cache needs one for a container: %s", r.sasCommand())
 	case r.sas.Get("skoid") != "":
-		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS has the permission, but its signer (skoid) lacks the data role: assign Storage Blob Data Contributor on the container to the signer, or %s", r.sasCommand())
+		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS has the permission, but its signer (skoid) lacks the data role: assign %s on the container to the signer, or %s", r.Use.Role(), r.sasCommand())
 	default:
 		return diagnostic.Messagef(diagnostic.SASInsufficient, "the SAS has the permission, but the account still denies this: %s", r.sasCommand())
 	}

@@ -22,9 +22,6 @@ const (
 	Evict              // evict
 )
 
-// Uses are all uses.
-func Uses() []Use { return []Use{Restore, Store, Repair, List, Inspect, Evict} }
-
 // OfRun is what a run does.
 func OfRun(stores bool) Use {
 	if stores {

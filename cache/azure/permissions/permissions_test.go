@@ -35,7 +35,7 @@ func TestSASWith(t *testing.T) {
 
 // Every use says what it is for, and what it needs.
 func TestUses(t *testing.T) {
-	for _, use := range permissions.Uses() {
+	for _, use := range []permissions.Use{permissions.Restore, permissions.Store, permissions.Repair, permissions.List, permissions.Inspect, permissions.Evict} {
 		if !strings.HasPrefix(use.Purpose(), "to ") || !strings.HasPrefix(use.SAS(), "r") || !strings.HasPrefix(use.Role(), "Storage Blob Data ") || !strings.HasPrefix(use.Actions(), "blobs/read") {
 			t.Errorf("use %d is incomplete: %q, %q, %q, %q", use, use.Purpose(), use.SAS(), use.Role(), use.Actions())
 		}

@@ -164,8 +164,6 @@ func (e *Error) NoneSetUp() bool {
 	return !slices.ContainsFunc(e.Steps, func(s Step) bool { return s.Outcome == Failed })
 }
 
-// Error says which sources failed, with the fix, and then which are set up in part. It
-// only names the sources that are not set up at all.
 // Diagnostic is the code of the first step that failed.
 func (e *Error) Diagnostic() diagnostic.Code {
 	for _, s := range e.Steps {
@@ -176,6 +174,8 @@ func (e *Error) Diagnostic() diagnostic.Code {
 	return diagnostic.NoCredential
 }
 
+// Error says which sources failed, with the fix, and then which are set up in part. It
+// only names the sources that are not set up at all.
 func (e *Error) Error() string {
 	var parts, absent []string
 	for _, s := range e.Steps {

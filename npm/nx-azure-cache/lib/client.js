@@ -194,8 +194,8 @@ class Client {
 
   /**
    * Sends a notification while this process exits. It is written at once, because nothing
-   * runs after that, and is lost if the child stops reading. It must not be written into
-   * another message, so nothing is sent while calls are pending.
+   * runs after that. If the child stops reading, this one and all later ones are lost. It
+   * must not be written into another message, so nothing is sent while calls are pending.
    *
    * @param {string} method
    * @param {object} params
@@ -343,12 +343,14 @@ const fullPipeTimeout = 2_000;
 
 /**
  * Writes to a pipe without the event loop. Errors are ignored. The time limit restarts
- * whenever the child has read something.
+ * whenever the child has read something. After an error or the time limit, the pipe is
+ * closed: another message would become a part of this one, and would wait as long.
  *
  * @param {import('node:stream').Writable} stream
  * @param {Buffer} bytes
  */
 function writeNow(stream, bytes) {
+  if (stream.destroyed) return;
   const fd = /** @type {any} */ (stream)._handle?.fd;
   // On Windows, and under Bun, a pipe has no descriptor.
   if (!(fd >= 0)) return void stream.write(bytes);
@@ -360,7 +362,7 @@ function writeNow(stream, bytes) {
     } catch (err) {
       const { code } = /** @type {NodeJS.ErrnoException} */ (err);
       const isLate = performance.now() - since > fullPipeTimeout;
-      if (code !== 'EAGAIN' || isLate) return;
+      if (code !== 'EAGAIN' || isLate) return void stream.destroy();
       sleep(1);
     }
   }

@@ -66,9 +66,11 @@ const diagnostics = {
   localOnly: 'NXAC112',
 };
 
+/** The address of the pages. */
+const docs = 'https://github.com/nx-azure-cache/nx-azure-cache/blob/main/docs/';
+
 /** The page with a section for each code. */
-const page =
-  'https://github.com/nx-azure-cache/nx-azure-cache/blob/main/docs/troubleshooting.md';
+const page = `${docs}troubleshooting.md`;
 
 /**
  * The address of the section about a code; '' for anything else, such as a string that a
@@ -124,11 +126,12 @@ function codeOf(err) {
  * @param {string} code '' for none
  */
 function isProblem(code) {
-  return !code.startsWith('NXAC11');
+  return code < 'NXAC110';
 }
 
 exports.codeOf = codeOf;
 exports.diagnostics = diagnostics;
+exports.docs = docs;
 exports.isProblem = isProblem;
 exports.urlOf = urlOf;
 exports.withCode = withCode;

@@ -2,8 +2,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { urlOf } = require('./diagnostics');
-const { printableLine } = require('./printable');
+const { docs, urlOf } = require('./diagnostics');
 
 // What `help CODE` prints: the section of docs/troubleshooting.md about the code of a line.
 // The package contains the page, so that it needs no network, and no binary either: one
@@ -12,9 +11,6 @@ const { printableLine } = require('./printable');
 
 /** The folder of the page in the package, and in this repository. */
 const folders = ['..', '../../../docs'];
-
-/** The address of the pages. */
-const docs = urlOf('NXAC000').replace(/troubleshooting.*/, '');
 
 /** What someone may type as a code. No command has such a name. */
 const typed = /^(?:nxac)?-?([0-9]{1,4})$/i;
@@ -119,7 +115,7 @@ function explain(args, page) {
     (other) => `  ${other}  ${titleOf(sections.get(other) ?? '')}`,
   );
   const lines = [
-    `nx-azure-cache: help: there is no code ${printableLine(code)}; all codes are in ${docs}troubleshooting.md`,
+    `nx-azure-cache: help: there is no code ${code}; all codes are in ${docs}troubleshooting.md`,
     ...(others.length > 0 ? ['Did you mean one of these?', ...others] : []),
   ];
   return { stdout: '', stderr: `${lines.join('\n')}\n`, exitCode: 2 };

@@ -160,6 +160,59 @@ describe('local hits', { concurrency: 3 }, () => {
     assert.equal(hits.length, 10_000);
   });
 
+  // The first message fills the pipe. Another one would get into its body, and wait as long.
+  test('nothing follows a message that a server does not read', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(
+      t,
+      (server, file) => {
+        const { appendFileSync } = require('node:fs');
+        server.on('initialize', (_, respond) => {
+          respond.result(server.hello({ backfill: true }));
+          process.stdin.pause();
+          // It reads what is in the pipe, and the end, once Nx is gone.
+          const { ppid } = process;
+          setInterval(() => {
+            if (process.ppid !== ppid) process.stdin.resume();
+          }, 50);
+        });
+        server.on('localHits', () => appendFileSync(file, 'a message\n'));
+        process.on('uncaughtException', (err) => {
+          appendFileSync(file, `${err}\n`);
+          process.exit(1);
+        });
+      },
+      log,
+    );
+    const { lines } = await runAsNx(
+      t,
+      async ({ getRemoteCache, packageFolder, cacheDirectory }) => {
+        const { createRequire } = require('node:module');
+        const { DbCache } = createRequire(`${packageFolder}/`)(
+          'nx/src/tasks-runner/cache',
+        );
+        const get = () => ({ code: 0, terminalOutput: '' });
+        const outputs = ['x'.repeat(100)];
+        const target = { project: 'a', target: 'b' };
+        // As many as take a minute if each waits until its time limit.
+        for (let folder = 0; folder < 30; folder++) {
+          const cache = Object.create(DbCache.prototype);
+          const folderPath = `${cacheDirectory}/${folder}`;
+          cache.cache = { cacheDirectory: folderPath, get };
+          cache.getRemoteCache = getRemoteCache;
+          await cache.init();
+          const last = folder === 0 ? 10_000 : 1;
+          for (let hash = 1; hash <= last; hash++) {
+            await cache.get({ hash: `${folder}${hash}`, target, outputs });
+          }
+        }
+      },
+      { binary, exit: 0, within: 40_000 },
+    );
+    assert.deepEqual(lines, []);
+    assert.ok(!fs.existsSync(log), 'the server received something');
+  });
+
   test('their number is limited', () => {
     const hits = new LocalHits();
     for (let i = 0; i < 20_001; i++) {

@@ -47,9 +47,10 @@ func (p *probe) readFix(a target) string {
 	return p.permissionFix(a, p.use, `the role "Nx cache read" on the container`, permissions.Restore)
 }
 
-// createFix is the fix for a run that may not store.
+// createFix is the fix for a run that may not store. The settings ask for storing, even if
+// the run itself only reads, such as a trusted run without its signing key.
 func (p *probe) createFix(a target) string {
-	return p.permissionFix(a, p.use, fmt.Sprintf(`the role "Nx cache add" for %s/*`, p.path(a.scope)), permissions.Store)
+	return p.permissionFix(a, permissions.Store, fmt.Sprintf(`the role "Nx cache add" for %s/*`, p.path(a.scope)), permissions.Store)
 }
 
 // permissionFix is the fix for a missing permission. A SAS gets all that the run needs, and
@@ -58,7 +59,7 @@ func (p *probe) permissionFix(a target, use permissions.Use, role string, of per
 	if p.identity.Kind == identitySAS {
 		return "replace the SAS: " + p.blobs(a).SASCommand(use.SASWith(p.identity.Permissions)) + "; " + aboutKeys
 	}
-	return fmt.Sprintf("give the identity %s (%s); %s", role, of.Advice(), aboutIdentities)
+	return fmt.Sprintf("give the identity %s (data actions %s); %s", role, of.Actions(), aboutIdentities)
 }
 
 // overwriteFix is the fix for a trusted run that may not replace damaged entries.

@@ -3,11 +3,12 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/lastrun"
@@ -36,7 +37,7 @@ func examineLastRun(ctx context.Context, e *examination, r *report.Report) {
 	checked := tasks[:min(len(tasks), maxResults)]
 	missing, err := e.probe.missing(ctx, checked)
 	if err != nil {
-		r.Add(report.LastRun, id, what, report.Unknown, err.Error(), "")
+		r.Add(report.LastRun, id, what, report.Skipped, "not looked up: "+err.Error(), "") // says nothing about the cache
 		return
 	}
 	of := fmt.Sprintf("the last run's %d results", len(tasks))
@@ -52,26 +53,38 @@ func examineLastRun(ctx context.Context, e *examination, r *report.Report) {
 	if more := len(missing) - maxNamed; more > 0 {
 		seen += fmt.Sprintf(" and %d more", more)
 	}
-	if e.probe.policy.Mode != cache.ReadWrite {
-		r.Add(report.LastRun, id, what, report.OK, seen+"; this run is "+string(e.probe.policy.Mode), "")
-		return
+	switch mode := e.probe.policy.Mode; {
+	case e.isAnonymous:
+		r.Add(report.LastRun, id, what, report.OK, seen+"; this run is anonymous and stores nothing", "")
+	case mode != cache.ReadWrite:
+		r.Add(report.LastRun, id, what, report.OK, seen+"; this run is "+string(mode), "")
+	default:
+		r.Add(report.LastRun, id, what, report.Warning, seen, e.localHitsFix())
 	}
-	fix := "no run stores results that Nx finds in its local cache: run nx reset, and build again"
-	if e.probe.policy.Scope == trust.Local {
-		fix += "; or set azure.backfill in nx.json"
+}
+
+// localHitsFix is the fix for results that are only in the local cache.
+func (e *examination) localHitsFix() string {
+	const reset = "run nx reset, and build again"
+	switch {
+	case e.probe.policy.Scope != trust.Local:
+		return "no run stores results that Nx finds in its local cache: " + reset
+	case e.Settings.Backfill:
+		return "the next run that finds them in the local cache stores them in the background (azure.backfill); to store them at once, " + reset
+	default:
+		return "no run stores results that Nx finds in its local cache: " + reset + "; or set azure.backfill in nx.json"
 	}
-	r.Add(report.LastRun, id, what, report.Warning, seen, fix)
 }
 
 // lastResults returns the tasks of Nx's last run whose results are in its local cache and
 // may be in the remote one.
 func lastResults(cacheDirectory string, filter taskfilter.Filter) (results []lastrun.Task, err error) {
-	dir, err := directory.Open(cacheDirectory)
+	dir, err := os.OpenRoot(cacheDirectory)
 	if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
-	tasks, err := lastrun.Read(dir.Root)
+	defer dir.Close() // reading only: nothing is lost
+	tasks, err := lastrun.Read(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +94,7 @@ func lastResults(cacheDirectory string, filter taskfilter.Filter) (results []las
 			continue
 		}
 		// Nx keeps no folder for tasks that it does not cache.
-		if info, err := dir.Root.Lstat(task.Hash); err == nil && info.IsDir() {
+		if info, err := dir.Lstat(task.Hash); err == nil && info.IsDir() {
 			results = append(results, task)
 		}
 	}
@@ -121,9 +134,10 @@ func (p *probe) missing(ctx context.Context, tasks []lastrun.Task) (missing []st
 	return missing, nil
 }
 
-// has reports whether a scope that the run reads has an entry for a hash.
+// has reports whether a scope that the run reads has an entry for a hash. It looks in the
+// scope of the run first, as [cache.Cache.IsStored] does.
 func (p *probe) has(ctx context.Context, hash string) (bool, error) {
-	for _, scope := range p.policy.Reads() {
+	for _, scope := range slices.Backward(p.policy.Reads()) {
 		container := p.containers[p.settings.ContainerOf(scope)]
 		if exists, err := container.Exists(ctx, cache.Name(p.settings.Prefix, scope, hash)); exists || err != nil {
 			return exists, err

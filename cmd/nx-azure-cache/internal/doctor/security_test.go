@@ -244,6 +244,12 @@ func TestDoctorSignatures(t *testing.T) {
 					t.Errorf("got the exit code %d, want %d", e.ExitCode, want)
 				}
 			}
+			if strings.HasPrefix(test.name, "main ") {
+				// Without its key it only reads, but its settings ask for more.
+				if c := e.find(t, "trusted.create"); c.Status != report.Missing || !strings.Contains(c.Fix, "--permissions rc ") {
+					t.Errorf("got %+v, want a fix with all permissions of a run that stores", c)
+				}
+			}
 			if test.key != "" && test.key != "rubbish" && strings.Contains(e.text, strings.Split(test.key, "\n")[1]) {
 				t.Errorf("got the key in %s", e.text)
 			}

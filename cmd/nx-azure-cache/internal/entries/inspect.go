@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,7 +43,7 @@ func (inv *Inventory) Inspect(ctx context.Context, out, stderr io.Writer, select
 		}
 		matches := selected.matches(e)
 		progress.see(e, matches)
-		missing = slices.DeleteFunc(missing, func(hash string) bool { return hash == e.Hash })
+		delete(missing, e.Hash)
 		switch {
 		case !matches && e.provenance().Task == "":
 			unnamed++
@@ -64,8 +65,8 @@ func (inv *Inventory) Inspect(ctx context.Context, out, stderr io.Writer, select
 	if rest := progress.matched - i.shown; rest > 0 {
 		_ = terminal.Printf(stderr, "nx-azure-cache: shown are the newest %s of %s; --limit 0 shows all, and ls lists them", terminal.Thousands(i.shown), entryCount(progress.matched))
 	}
-	for _, hash := range missing[:min(len(missing), shownNames)] {
-		_ = terminal.Printf(stderr, "nx-azure-cache: the last run of Nx here computed the hash %s for %s, which has no entry", hash, options.LastRun[hash])
+	for _, hash := range slices.Sorted(maps.Keys(missing))[:min(len(missing), shownNames)] {
+		_ = terminal.Printf(stderr, "nx-azure-cache: the last run of Nx here computed the hash %s for %s, which has no entry in %s", hash, missing[hash], selected.where())
 	}
 	if rest := len(missing) - shownNames; rest > 0 {
 		_ = terminal.Printf(stderr, "nx-azure-cache: and %s without an entry", terminal.Count(rest, "more hash", "more hashes"))
@@ -83,10 +84,6 @@ func (inv *Inventory) Inspect(ctx context.Context, out, stderr io.Writer, select
 // notFound is the error for a hash or a task without an entry. unnamed is how many entries
 // name no task.
 func (inv *Inventory) notFound(selected Selection, unnamed int) error {
-	where := "any scope"
-	if len(selected.scopes) > 0 {
-		where = strings.Join(selected.scopes, ", ")
-	}
 	hint := ""
 	switch {
 	case unnamed > 0:
@@ -94,7 +91,7 @@ func (inv *Inventory) notFound(selected Selection, unnamed int) error {
 	case len(selected.tasks) == 0 && strings.Trim(selected.hashes[0], "0123456789") != "":
 		hint = "; to find the entries of a task, use PROJECT:TARGET"
 	}
-	return fmt.Errorf("no entry %s in %s of %s%s", selected.what(), where, inv, hint)
+	return fmt.Errorf("no entry %s in %s of %s%s", selected.what(), selected.where(), inv, hint)
 }
 
 // inspector shows entries.

@@ -1,9 +1,7 @@
 package entries
 
 import (
-	"maps"
 	"os"
-	"slices"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/lastrun"
 )
@@ -33,13 +31,13 @@ func ReadLastRun(cacheDirectory string) LastRun {
 	return last
 }
 
-// of returns the hashes of the selected tasks, sorted.
-func (l LastRun) of(selected Selection) (hashes []string) {
-	for hash, name := range maps.All(l) {
+// of returns the selected tasks.
+func (l LastRun) of(selected Selection) LastRun {
+	tasks := make(LastRun)
+	for hash, name := range l {
 		if selected.matchesTask(name) {
-			hashes = append(hashes, hash)
+			tasks[hash] = name
 		}
 	}
-	slices.Sort(hashes)
-	return hashes
+	return tasks
 }

@@ -131,6 +131,14 @@ func (s Selection) what() string {
 	return strings.Join(append(names, s.hashes...), ", ")
 }
 
+// where names the scopes that are looked at.
+func (s Selection) where() string {
+	if len(s.scopes) == 0 {
+		return "any scope"
+	}
+	return strings.Join(s.scopes, ", ")
+}
+
 // runName returns the run without trailing slashes, which a URL may have.
 func (f Filter) runName() string { return strings.TrimRight(f.Run, "/") }
 

@@ -1,8 +1,7 @@
 'use strict';
 
-const { spawnSync } = require('node:child_process');
-const { readEnvironment } = require('../../lib/environment');
 const { defaultBase } = require('../../lib/workspace');
+const { git } = require('./git');
 
 /** @import { NxJson } from '../../lib/workspace' */
 
@@ -15,22 +14,9 @@ const { defaultBase } = require('../../lib/workspace');
  * @returns {string | undefined}
  */
 function trustedBranch(root, nxJson) {
-  const name = defaultBase(nxJson) || defaultBranch(root);
-  return name?.replace(/^(refs\/heads|origin)\//, '');
-}
-
-/** @param {string} root */
-function defaultBranch(root) {
-  const { status, stdout } = spawnSync(
-    'git',
-    ['symbolic-ref', '--short', 'refs/remotes/origin/HEAD'],
-    {
-      ...{ cwd: root, encoding: 'utf8', timeout: 10_000, windowsHide: true },
-      env: readEnvironment(root).variables, // without .env files, which may set what git runs
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  );
-  return status === 0 ? stdout.trim() : undefined;
+  const head = ['symbolic-ref', '--short', 'refs/remotes/origin/HEAD'];
+  const name = defaultBase(nxJson) || git(root, head);
+  return name ? name.replace(/^(refs\/heads|origin)\//, '') : undefined;
 }
 
 module.exports = { trustedBranch };

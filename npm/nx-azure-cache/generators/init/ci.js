@@ -3,11 +3,12 @@
 // The file that runs Nx in the CI of this repository. It is the one of docs/ci, with the
 // branch and the package manager of the workspace. What the checkout says is data.
 
-const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { docs } = require('../../lib/diagnostics');
 const { packageManager } = require('../../lib/doctor/packages');
-const { readEnvironment } = require('../../lib/environment');
+const { runnerOf } = require('../../lib/package-manager');
+const { git } = require('./git');
 
 /** @import { Tree } from 'nx/src/generators/tree' */
 
@@ -52,11 +53,8 @@ const systems = {
   },
 };
 
-const pages =
-  'https://github.com/nx-azure-cache/nx-azure-cache/blob/main/docs/ci';
-
 /**
- * How another package manager installs and runs, and what a workflow of GitHub needs before
+ * How another package manager installs, and what a workflow of GitHub needs before
  * `actions/setup-node`.
  */
 const managers = new Map([
@@ -64,7 +62,6 @@ const managers = new Map([
     'pnpm',
     {
       install: 'pnpm install --frozen-lockfile',
-      run: 'pnpm exec nx',
       setup: 'uses: pnpm/action-setup@v4',
       cache: 'pnpm',
     },
@@ -73,7 +70,6 @@ const managers = new Map([
     'yarn',
     {
       install: 'yarn install --immutable',
-      run: 'yarn nx',
       setup: 'run: corepack enable',
       cache: 'yarn',
     },
@@ -82,7 +78,6 @@ const managers = new Map([
     'bun',
     {
       install: 'bun install --frozen-lockfile',
-      run: 'bunx nx',
       setup: 'uses: oven-sh/setup-bun@v2',
       cache: '',
     },
@@ -112,17 +107,8 @@ function detectCi(tree) {
  * @param {string} root
  */
 function hostOf(root) {
-  const { status, stdout } = spawnSync(
-    'git',
-    ['config', '--get', 'remote.origin.url'],
-    {
-      ...{ cwd: root, encoding: 'utf8', timeout: 10_000, windowsHide: true },
-      env: readEnvironment(root).variables, // without .env files, which may set what git runs
-    },
-  );
-  if (status !== 0) return '';
-  const [, host] =
-    /^(?:[a-z+]+:\/\/)?(?:[^@/]*@)?([\w.-]+)/i.exec(stdout.trim()) ?? [];
+  const url = git(root, ['config', '--get', 'remote.origin.url']);
+  const [, host] = /^(?:[a-z+]+:\/\/)?(?:[^@/]*@)?([\w.-]+)/i.exec(url) ?? [];
   return host?.toLowerCase() ?? '';
 }
 
@@ -136,7 +122,7 @@ function hostOf(root) {
  */
 function writeCiFile(tree, ci, branch) {
   const { template, file, page } = systems[ci];
-  const link = `${pages}/${page}`;
+  const link = `${docs}ci/${page}`;
   if (isOccupied(tree, file)) {
     return [
       `${file}: kept, because it exists. ${link} shows what it needs for the cache.`,
@@ -148,11 +134,12 @@ function writeCiFile(tree, ci, branch) {
     'utf8',
   );
   const withManager = useManager(text, ci, manager);
+  const namesBranch = useBranch(text, 'x') !== text;
   const isPlain = branch === undefined || /^[A-Za-z_][\w./-]*$/.test(branch);
   tree.write(file, isPlain ? useBranch(withManager, branch) : withManager);
   return [
     `${file}: written. ${link} explains the identities, variables and secrets that it names.`,
-    ...(isPlain
+    ...(isPlain || !namesBranch
       ? []
       : [`${file}: replace the branch main by yours, ${branch}.`]),
     ...setupLines(tree, ci, manager),
@@ -210,8 +197,10 @@ function isOccupied(tree, file) {
 function useManager(text, ci, name) {
   const manager = managers.get(name);
   if (!manager) return text;
-  const { install, run, setup, cache } = manager;
-  const common = text.replaceAll('npm ci', install).replaceAll('npx nx', run);
+  const { install, setup, cache } = manager;
+  const common = text
+    .replaceAll('npm ci', install)
+    .replaceAll('npx nx', `${runnerOf(name)} nx`);
   if (ci !== 'github') return common;
   return common
     .replaceAll('cache: npm', cache ? `cache: ${cache}` : '')
