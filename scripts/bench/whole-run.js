@@ -99,7 +99,7 @@ class Run {
     fs.mkdirSync(workspace);
     if (contender === 'nx') linkNx(workspace, nxFolder);
     else installPackage(workspace, nxFolder);
-    writeWorkspace(workspace, tasks, contender.startsWith('backfill'));
+    writeWorkspace(workspace, tasks, settingsOf(contender));
     const options = { cwd: workspace, env: this.#machine.env };
     await run('git', ['init', '--quiet', '--initial-branch=main'], options);
     await commit(this.#machine, 'many projects');
@@ -223,13 +223,25 @@ function environmentOf(testbed, contender, { connectionString, url }) {
 }
 
 /**
+ * On a developer's machine, the prefix keeps the results of other rows and contenders in the
+ * same storage apart: they would be remote hits in the first build.
+ *
+ * @param {RunContender} contender
+ */
+function settingsOf(contender) {
+  if (!isDeveloper(contender)) return {};
+  const prefix = contender.replaceAll(' ', '-');
+  return contender === 'local hits' ? { prefix } : { prefix, backfill: true };
+}
+
+/**
  * Writes projects whose build copies three files, 20 KB in all.
  *
  * @param {string} workspace
  * @param {number} tasks
- * @param {boolean} isBackfilling
+ * @param {object} azure settings beside those that the installation has written
  */
-function writeWorkspace(workspace, tasks, isBackfilling) {
+function writeWorkspace(workspace, tasks, azure) {
   const nxJson = path.join(workspace, 'nx.json');
   const existing = fs.existsSync(nxJson)
     ? JSON.parse(fs.readFileSync(nxJson, 'utf8'))
@@ -243,7 +255,7 @@ function writeWorkspace(workspace, tasks, isBackfilling) {
     'package.json': { name: 'workspace', private: true },
     'nx.json': {
       ...existing,
-      ...(isBackfilling && { azure: { ...existing.azure, backfill: true } }),
+      ...(existing.azure && { azure: { ...existing.azure, ...azure } }),
       targetDefaults: { build },
     },
   };
