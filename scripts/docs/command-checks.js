@@ -271,13 +271,13 @@ function goCommand(command) {
 /** Generators and their options exist. @param {string} command */
 function nx(command) {
   const [, name, rest] =
-    /^(?:npx|pnpm|yarn|bunx) nx (?:g|generate) @nx\/powerpack-azure-cache:(\w+)(.*)/.exec(
+    /^(?:npx|pnpm|pnpm exec|yarn|bunx) nx (?:g|generate) @nx\/powerpack-azure-cache:(\w+)(.*)/.exec(
       command,
     ) ?? [];
   if (!name) {
     assert.match(
       command,
-      /^(npx|pnpm|yarn|bunx) nx (add|affected|build|migrate|report|reset|run|run-many|show project|test|…)/,
+      /^(npx|pnpm|pnpm exec|yarn|bunx) nx (add|affected|build|migrate|report|reset|run|run-many|show project|test|…)/,
     );
     return;
   }

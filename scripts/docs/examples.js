@@ -217,7 +217,7 @@ const commands = (binary) => [
     check: checks.ourCli(binary),
   },
   {
-    begins: /^(npx|pnpm|yarn|bunx) nx /,
+    begins: /^(npx|pnpm|pnpm exec|yarn|bunx) nx /,
     because: 'the suites with a real Nx run them',
     check: checks.nx,
   },
