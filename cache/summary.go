@@ -21,6 +21,9 @@ type Summary struct {
 	Failed       int64 `json:"failed"`   // requests that failed with another error
 	BytesRead    int64 `json:"bytesRead"`
 	BytesWritten int64 `json:"bytesWritten"`
+	// Saved is for how many milliseconds the tasks of the hits ran when their results were
+	// stored. Hits whose entries do not tell do not count.
+	Saved int64 `json:"saved,omitempty"`
 }
 
 type counters struct {

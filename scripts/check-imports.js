@@ -46,6 +46,8 @@ const allowed = {
   // The fix of each error of the file system; package cache decides which errors are.
   'cache/fileerror': ['cache/descriptors', 'cache/diskspace'],
   'cache/printable': [],
+  // Records of runs: a format that the cache itself does not depend on.
+  'cache/runs': ['cache', 'cache/taskhash', 'cache/trust'],
   // The folders of processes in the cache directory, without archives and the storage.
   'cache/scratch': ['cache/directory', 'cache/fileerror', 'cache/taskhash'],
   // The results that Nx handed over. rpc takes snapshots, cache checks them.
@@ -106,6 +108,7 @@ const allowed = {
     'cache/awake',
     'cache/backfill',
     'cache/fileerror',
+    'cache/runs',
     'cache/scratch',
     'cache/snapshot',
     'cache/taskhash',
