@@ -53,12 +53,6 @@ type Totals struct {
 	Waited int64 `json:"waited"`
 }
 
-// Input is an input of a task: a name, and the tag of its value.
-type Input struct {
-	Name string
-	Tag  uint16
-}
-
 // Task is what the run did with a task.
 type Task struct {
 	ID      string  `json:"id"`   // project:target or project:target:configuration
@@ -106,7 +100,17 @@ const (
 	NotCacheable Outcome = "not-cacheable"
 	// NotRun: it was skipped or stopped.
 	NotRun Outcome = "not-run"
+	// OtherOutcome: a later version knows it. Readers return it for unknown outcomes.
+	OtherOutcome Outcome = "other"
 )
+
+func (o Outcome) isKnown() bool {
+	switch o {
+	case RemoteHit, LocalHit, Stored, Existing, NotStored, ReadOnly, Excluded, Failed, NotCacheable, NotRun:
+		return true
+	}
+	return false
+}
 
 // Lookup is what happened to the request for a result.
 type Lookup string
@@ -119,7 +123,17 @@ const (
 	// task made another result.
 	LookupVerify  Lookup = "verify"
 	LookupDiffers Lookup = "differs"
+	// OtherLookup: a later version knows it. Readers return it for unknown lookups.
+	OtherLookup Lookup = "other"
 )
+
+func (l Lookup) isKnown() bool {
+	switch l {
+	case "", LookupDamaged, LookupFailed, LookupVerify, LookupDiffers:
+		return true
+	}
+	return false
+}
 
 // IsStored reports whether the storage has an entry for the task's hash after the run.
 func (t *Task) IsStored() bool {

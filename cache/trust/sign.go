@@ -1,24 +1,13 @@
 package trust
 
 import (
-	"context"
-	"crypto"
-	"crypto/ed25519"
-	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
-
-	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// payloadType is the type of the payload in an envelope.
-const payloadType = "application/vnd.nx-azure-cache.artifact+json"
-
-// maxEnvelope is the length of the longest envelope, in bytes, which is the limit of a
-// blob's metadata.
-const maxEnvelope = 8 << 10
+// artifactType is the type of envelopes about entries.
+const artifactType PayloadType = "application/vnd.nx-azure-cache.artifact+json"
 
 // Signer signs statements.
 type Signer struct {
@@ -38,26 +27,10 @@ func NewSigner(key PrivateKey) *Signer {
 // Key is the key that verifies the signatures of the signer.
 func (s *Signer) Key() PublicKey { return s.key }
 
-// Sign returns an envelope with the statement and its signature. It is JSON as DSSE
-// specifies it (github.com/secure-systems-lab/dsse/blob/master/envelope.md), and has only
-// characters that a blob's metadata can hold.
+// Sign returns an envelope with the statement and its signature.
 func (s *Signer) Sign(statement Statement) (envelope string, err error) {
-	signed, err := s.envelopes.SignPayload(context.Background(), payloadType, statement.payload())
-	if err != nil {
-		return "", err
-	}
-	encoded, err := json.Marshal(signed)
-	return string(encoded), err
+	return s.Seal(artifactType, statement.payload())
 }
-
-// dsseSigner is a [dsse.Signer].
-type dsseSigner struct{ PrivateKey }
-
-func (s dsseSigner) Sign(_ context.Context, data []byte) ([]byte, error) {
-	return ed25519.Sign(s.reveal(), data), nil
-}
-
-func (s dsseSigner) KeyID() (string, error) { return s.Public().ID(), nil }
 
 // Verifier decides which signatures are accepted.
 type Verifier struct {
@@ -100,72 +73,20 @@ type SignedStatement struct {
 
 // Read reads an envelope without verifying it. Anyone can write one.
 func Read(envelope string) (SignedStatement, error) {
-	e, err := parseEnvelope(envelope)
-	if err != nil {
-		return SignedStatement{}, err
-	}
-	payload, err := e.DecodeB64Payload()
-	if err != nil {
-		return SignedStatement{}, errors.New("the payload of its envelope is not base64")
-	}
-	statement, err := parseStatement(payload)
-	return SignedStatement{statement, printable.String(fmt.Sprintf("%.16s", e.Signatures[0].KeyID))}, err
+	payload, err := readEnvelope(artifactType, envelope)
+	return signedStatement(payload, err)
 }
 
-// Verify opens an envelope if an accepted key has signed it. The error says which check
-// failed. The key ID in an envelope only selects the key that verifies the signature.
+// Verify opens an envelope about an entry, see [Verifier.Open].
 func (v *Verifier) Verify(envelope string) (SignedStatement, error) {
-	e, err := parseEnvelope(envelope)
+	payload, err := v.Open(artifactType, envelope)
+	return signedStatement(payload, err)
+}
+
+func signedStatement(payload Payload, err error) (SignedStatement, error) {
 	if err != nil {
 		return SignedStatement{}, err
 	}
-	id := e.Signatures[0].KeyID
-	if v.revoked[id] {
-		return SignedStatement{}, fmt.Errorf("it is signed with the key %s, which is revoked", id)
-	}
-	key, ok := v.keys[id]
-	if !ok {
-		return SignedStatement{}, fmt.Errorf("it is signed with the key %.16q, which is not one of azure.trust.publicKeys", id)
-	}
-	envelopes, err := dsse.NewEnvelopeVerifier(dsseVerifier{key})
-	if err != nil {
-		return SignedStatement{}, err
-	}
-	_, payload, err := envelopes.VerifyAndDecode(context.Background(), e)
-	if err != nil {
-		return SignedStatement{}, fmt.Errorf("its signature is invalid: the key %s did not sign this", id)
-	}
-	statement, err := parseStatement(payload)
-	return SignedStatement{statement, id}, err
+	statement, err := parseStatement(payload.Content)
+	return SignedStatement{statement, payload.KeyID}, err
 }
-
-// parseEnvelope parses an envelope as Sign makes it: of one type, with one signature that
-// names its key.
-func parseEnvelope(envelope string) (*dsse.Envelope, error) {
-	var e dsse.Envelope
-	switch {
-	case envelope == "":
-		return nil, errors.New("it is not signed")
-	case len(envelope) > maxEnvelope || json.Unmarshal([]byte(envelope), &e) != nil:
-		return nil, errors.New("its envelope is not valid DSSE")
-	case e.PayloadType != payloadType:
-		return nil, fmt.Errorf("its envelope has the type %.80q instead of %s", e.PayloadType, payloadType)
-	case len(e.Signatures) != 1:
-		return nil, fmt.Errorf("its envelope has %d signatures instead of one", len(e.Signatures))
-	}
-	return &e, nil
-}
-
-// dsseVerifier is a [dsse.Verifier].
-type dsseVerifier struct{ PublicKey }
-
-func (v dsseVerifier) Verify(_ context.Context, data, signature []byte) error {
-	if !ed25519.Verify(v.key, data, signature) {
-		return errors.New("the signature is invalid")
-	}
-	return nil
-}
-
-func (v dsseVerifier) KeyID() (string, error) { return v.ID(), nil }
-
-func (v dsseVerifier) Public() crypto.PublicKey { return v.key }

@@ -67,7 +67,7 @@ func TestEnvelopeIsDSSE(t *testing.T) {
 		t.Fatal(err)
 	}
 	payload, err := base64.StdEncoding.DecodeString(e.Payload)
-	if err != nil || e.PayloadType != payloadType || len(e.Signatures) != 1 || len(e.Signatures[0]) != 2 || e.Signatures[0]["keyid"] != key.Public().ID() {
+	if err != nil || e.PayloadType != string(artifactType) || len(e.Signatures) != 1 || len(e.Signatures[0]) != 2 || e.Signatures[0]["keyid"] != key.Public().ID() {
 		t.Errorf("got %+v, %v", e, err)
 	}
 	want := `{"hash":"123","scope":"trusted","prefix":"team/app","sha256":"` + strings.Repeat("ab", 32) + `","length":42,"code":0,"format":1,` +
@@ -94,7 +94,7 @@ func TestRejectedSignatures(t *testing.T) {
 		"none":                      {"", "it is not signed"},
 		"no envelope":               {"{", "its envelope is not valid DSSE"},
 		"too long":                  {`{"x":"` + strings.Repeat("x", maxEnvelope) + `"}`, "its envelope is not valid DSSE"},
-		"another type":              {strings.Replace(good, payloadType, "application/vnd.in-toto+json", 1), "has the type"},
+		"another type":              {strings.Replace(good, string(artifactType), "application/vnd.in-toto+json", 1), "has the type"},
 		"no signature":              {good[:strings.Index(good, `"signatures"`)] + `"signatures":[]}`, "has 0 signatures"},
 		"two signatures":            {strings.Replace(good, `[{`, `[{"keyid":"","sig":""},{`, 1), "has 2 signatures"},
 		"a foreign key":             {sign(t, other, statement), "not one of azure.trust.publicKeys"},
@@ -187,7 +187,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(good)
 	f.Add(strings.Replace(good, `"sig"`, `"Sig"`, 1))
 	f.Add(statement.Encode())
-	f.Add(`{"payloadType":"` + payloadType + `","payload":"e30=","signatures":[{"keyid":"` + key.Public().ID() + `","sig":""}]}`)
+	f.Add(`{"payloadType":"` + string(artifactType) + `","payload":"e30=","signatures":[{"keyid":"` + key.Public().ID() + `","sig":""}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		if opened, err := v.Verify(text); err == nil {
 			t.Errorf("verified %+v", opened)
