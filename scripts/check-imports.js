@@ -119,6 +119,13 @@ const allowed = {
   'cmd/internal/usage': ['cmd/internal/suggest'],
   // The rooms of the command: cmd → doctor, entries, drain → config, terminal. What each
   // knows and must not know is in its package comment.
+  // Variables of .env files, which config reads below the environment. It knows no nx.json.
+  'cmd/nx-azure-cache/internal/claims': [
+    'cache',
+    'cache/azure/transport',
+    'cache/trust',
+    'license',
+  ],
   'cmd/nx-azure-cache/internal/config': [
     'cache',
     'cache/azure',
@@ -129,6 +136,7 @@ const allowed = {
     'cache/fileerror',
     'cache/trust',
     'cmd/internal/suggest',
+    'cmd/nx-azure-cache/internal/claims',
     'cmd/nx-azure-cache/internal/taskfilter',
     'license',
   ],
@@ -143,6 +151,7 @@ const allowed = {
     'cache/azure/transport',
     'cache/directory',
     'cache/trust',
+    'cmd/nx-azure-cache/internal/claims',
     'cmd/nx-azure-cache/internal/config',
     'cmd/nx-azure-cache/internal/doctor/report',
     'cmd/nx-azure-cache/internal/lastrun',
@@ -201,6 +210,7 @@ const allowed = {
     'cache/trust',
     'cmd/internal/table',
     'cmd/internal/usage',
+    'cmd/nx-azure-cache/internal/claims',
     'cmd/nx-azure-cache/internal/config',
     'cmd/nx-azure-cache/internal/doctor',
     'cmd/nx-azure-cache/internal/doctor/report',

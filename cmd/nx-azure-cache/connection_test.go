@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -69,9 +70,9 @@ func TestUsedConnectionString(t *testing.T) {
 			if got := strings.Join(stringsOf(session), "|"); !strings.HasPrefix(got, test.line) && !strings.Contains(got, test.line) || test.line == "" && got != "" || strings.Contains(got, "|") {
 				t.Errorf("got the warnings %q, want %q", got, test.line)
 			}
-			claims := config.NewClaims(fromWire(test.claims))
-			s, _, err := config.ReadSettings(json.RawMessage(fmt.Sprintf(account, test.more)), false, claims.Over(test.real.Get))
-			s.SetClaims(claims, test.real.Get)
+			found := claims.New(fromWire(test.claims))
+			s, _, err := config.ReadSettings(json.RawMessage(fmt.Sprintf(account, test.more)), false, found.Over(test.real.Get))
+			s.SetClaims(found, test.real.Get)
 			if err != nil || s.AccountFrom() != test.from {
 				t.Errorf("got %q, %v, want %q", s.AccountFrom(), err, test.from)
 			}

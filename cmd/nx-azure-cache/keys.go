@@ -10,6 +10,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
@@ -103,7 +104,7 @@ func keyToShow(std stdio, args []string) (trust.PublicKey, error) {
 		key, ok, err := trust.SigningKey(std.getenv)
 		if err == nil && !ok {
 			if document, err := config.ReadDocument(std.getenv); err == nil {
-				warnOfClaims(std, config.NewClaims(document.Claims)) // a claim may be why the key is missing
+				warnOfClaims(std, claims.New(document.Claims)) // a claim may be why the key is missing
 			}
 			err = fmt.Errorf("no key to show: name a file, or set %s", trust.SigningKeyVariable)
 		}

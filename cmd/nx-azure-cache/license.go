@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/table"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
@@ -69,9 +70,9 @@ func showLicenses(std stdio, flags statusFlags, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	claims := config.NewClaims(document.Claims)
-	warnOfClaims(std, claims)
-	tokens, err := tokensOf(std, flags, document.WorkspaceRoot, claims)
+	found := claims.New(document.Claims)
+	warnOfClaims(std, found)
+	tokens, err := tokensOf(std, flags, document.WorkspaceRoot, found)
 	if err != nil {
 		return err
 	}
@@ -96,9 +97,9 @@ func showLicenses(std stdio, flags statusFlags, now time.Time) error {
 }
 
 // tokensOf returns the licenses to check.
-func tokensOf(std stdio, flags statusFlags, workspaceRoot string, claims config.Claims) ([]license.Token, error) {
+func tokensOf(std stdio, flags statusFlags, workspaceRoot string, found claims.Set) ([]license.Token, error) {
 	if !flags.stdin {
-		return license.Find(claims.Over(std.getenv), workspaceRoot), nil
+		return license.Find(found.Over(std.getenv), workspaceRoot), nil
 	}
 	text, err := readLicenses(std)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
@@ -23,11 +24,11 @@ import (
 // openSession finds out whether a run has a cache, and opens it. If something is missing
 // or invalid, that is the reason of the session. It sends nothing over the network.
 func openSession(params rpc.InitializeParams, getenv func(string) string, now time.Time) rpc.Session {
-	claims, given := config.NewClaims(fromWire(params.Claims)), getenv
-	getenv = claims.Over(getenv)
+	found, given := claims.New(fromWire(params.Claims)), getenv
+	getenv = found.Over(getenv)
 	block, ignored := config.WithoutExtended(params.Config, params.Extended)
 	settings, warnings, problem := config.ReadSettings(block, params.CI, getenv)
-	warnings = append(ignored, append(warnings, settings.SetClaims(claims, given)...)...)
+	warnings = append(ignored, append(warnings, settings.SetClaims(found, given)...)...)
 	session := rpc.Session{Mode: settings.Mode, Warnings: warnings}
 	if settings.Mode == cache.NoCache {
 		session.Warnings = nil // they only matter to a cache in use
@@ -35,12 +36,12 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 		return session
 	}
 	choice, err := checkLicense(&session, params, getenv, now)
-	var blamed []config.Claim
+	var blamed []claims.Claim
 	if err == nil && problem == nil {
 		policy := settings.RunPolicy(params.CI, config.ReadDefaultBase(params.DefaultBase, params.Extended), getenv)
 		problem, blamed = openCache(&session, settings, policy, directoryRule(params, getenv)), policy.Blamed
 	}
-	session.Warnings = append(session.Warnings, claims.Warnings(settings.Mode, blamed)...)
+	session.Warnings = append(session.Warnings, found.Warnings(settings.Mode, blamed)...)
 	if err := errors.Join(err, problem); err != nil {
 		session.Reason = printable.Line(err.Error())
 		code, _ := diagnostic.CodeOf(err)
@@ -125,9 +126,9 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, dire
 }
 
 // fromWire converts the claims of the wire.
-func fromWire(list []rpc.Claim) (claims []config.Claim) {
+func fromWire(list []rpc.Claim) (all []claims.Claim) {
 	for _, c := range list {
-		claims = append(claims, config.Claim(c))
+		all = append(all, claims.Claim(c))
 	}
-	return claims
+	return all
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic/diagnostictest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
@@ -25,7 +26,7 @@ func TestRunPolicies(t *testing.T) {
 	if err := os.WriteFile(event, []byte(`{"repository": {"default_branch": "main", "full_name": "mallory/shop", "fork": true}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fork := testenv.Env{config.EventVariable: event, "GITHUB_REPOSITORY": "mallory/shop"}
+	fork := testenv.Env{claims.EventVariable: event, "GITHUB_REPOSITORY": "mallory/shop"}
 	for name, test := range map[string]struct {
 		block       string
 		env         testenv.Env

@@ -10,6 +10,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/internal/usage"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
@@ -65,7 +66,7 @@ func openInventory(std stdio, o *config.Overrides, use permissions.Use) (*entrie
 }
 
 // warnOfClaims warns about ignored claims, for a command that needs no settings.
-func warnOfClaims(std stdio, c config.Claims) {
+func warnOfClaims(std stdio, c claims.Set) {
 	for _, line := range c.Warnings(cache.ReadWrite, nil) {
 		_ = terminal.Printf(std.stderr, "nx-azure-cache: %s", diagnostic.Line(line.Code, line.Text))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 )
 
 // Checked is what `config check --json` prints about a configuration. No value in it is a
@@ -48,17 +49,17 @@ func Check(getenv func(string) string, proposed json.RawMessage) Checked {
 	case document.Problem != "":
 		return conclude(Checked{}, []Problem{{Key: AzureKey, Level: LevelError, Kind: KindOther, Message: document.Problem, Diagnostic: diagnostic.SettingInvalid}})
 	}
-	claims := NewClaims(document.Claims)
+	found := claims.New(document.Claims)
 	block, ignored := WithoutExtended(document.Config, document.Extended)
-	s, wrong := readSettings(block, document.CI, claims.Over(getenv))
+	s, wrong := readSettings(block, document.CI, found.Over(getenv))
 	wrong.checkModes(block)
-	warnings := slices.Concat(ignored, s.SetClaims(claims, getenv), claims.Warnings(s.Mode, nil))
+	warnings := slices.Concat(ignored, s.SetClaims(found, getenv), found.Warnings(s.Mode, nil))
 	all := append(wrong.list(), wrong.warnings...)
 	for _, message := range warnings {
 		key, _, _ := strings.Cut(message.Text, " ")
 		all = append(all, Problem{Key: key, Level: LevelWarning, Kind: KindIgnored, Message: message.Text, Diagnostic: message.Code})
 	}
-	return conclude(checkedSettings(s, claims.Over(getenv)), all)
+	return conclude(checkedSettings(s, found.Over(getenv)), all)
 }
 
 // checkModes checks the modes of all runs; [readSettings] checks only the one in use.

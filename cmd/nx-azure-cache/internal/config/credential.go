@@ -8,6 +8,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 )
 
 // The credentials that are secrets of the storage account.
@@ -96,9 +97,9 @@ func (s *Settings) useConnectionString(from string, secret endpoint.Secret, wron
 // string in use. It warns in two cases: if the variable is the one that applications
 // share, because the checkout's .env file is often the application's; and if the string
 // overrides one in the environment. getenv is the environment without the claims.
-func (s *Settings) SetClaims(c Claims, getenv func(string) string) (warnings []diagnostic.Message) {
+func (s *Settings) SetClaims(c claims.Set, getenv func(string) string) (warnings []diagnostic.Message) {
 	s.Claims = c
-	found, isClaim := c[variableKey(s.connectionFrom)]
+	found, isClaim := c.Of(s.connectionFrom)
 	if s.connectionFrom == "" || !isClaim || getenv(s.connectionFrom) != "" {
 		return nil
 	}
@@ -111,10 +112,10 @@ func (s *Settings) SetClaims(c Claims, getenv func(string) string) (warnings []d
 		if getenv(ConnectionVariable) == "" && getenv(SASVariable) == "" {
 			return nil
 		}
-		return []diagnostic.Message{diagnostic.Messagef(diagnostic.ConnectionFromFile, "%s decides the account and the sign-in of the remote cache%s. If that is wrong, remove it from the file", nameClaims([]Claim{found}), over)}
+		return []diagnostic.Message{diagnostic.Messagef(diagnostic.ConnectionFromFile, "%s decides the account and the sign-in of the remote cache%s. If that is wrong, remove it from the file", claims.Names([]claims.Claim{found}), over)}
 	}
 	return []diagnostic.Message{diagnostic.Messagef(diagnostic.ConnectionFromFile, "%s decides the account and the sign-in of the remote cache%s. If it is your application's, set azure.credential in nx.json "+
-		"to the sign-in of the cache. If it is the cache's, call it %s", nameClaims([]Claim{found}), over, OwnConnectionVariable)}
+		"to the sign-in of the cache. If it is the cache's, call it %s", claims.Names([]claims.Claim{found}), over, OwnConnectionVariable)}
 }
 
 // replacedAccount returns what a connection string of a .env file overrides: a secret in
@@ -144,7 +145,7 @@ func (s Settings) accountKey() string {
 func (s Settings) AccountFrom() string {
 	switch {
 	case s.fromFile != nil:
-		return nameClaims([]Claim{*s.fromFile})
+		return claims.Names([]claims.Claim{*s.fromFile})
 	case s.ConnectionString != "":
 		return s.connectionFrom
 	case s.SASURL != "":

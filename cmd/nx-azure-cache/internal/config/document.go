@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 )
 
 // WorkspaceVariable is the variable in which the npm package passes on what Nx knows of
@@ -28,7 +29,7 @@ type Document struct {
 	// CacheDirectory is Nx's, for doctor and inspect; "" if unknown.
 	CacheDirectory string `json:"cacheDirectory"`
 	// Claims are the variables that .env files of the checkout set.
-	Claims []Claim `json:"claims"`
+	Claims []claims.Claim `json:"claims"`
 	// Launcher is for doctor; nil without the npm package.
 	Launcher *Launcher `json:"launcher"`
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 )
 
 // RunPolicy is what a run is and what it may do.
@@ -12,14 +13,14 @@ type RunPolicy struct {
 	Mode     cache.Mode
 	Signer   *trust.Signer // nil: the run signs nothing
 	Warnings []diagnostic.Message
-	Blamed   []Claim // the claims that would change the scope
+	Blamed   []claims.Claim // the claims that would change the scope
 }
 
 // RunPolicy finds out what the run is. What it may do is at most what the mode allows.
 func (s Settings) RunPolicy(ci bool, base DefaultBase, getenv func(string) string) RunPolicy {
 	r := RunPolicy{Mode: s.Mode}
 	branches := s.branches(base.own())
-	r.Run, r.Blamed = s.Claims.detect(ci, branches, getenv)
+	r.Run, r.Blamed = s.Claims.Detect(ci, branches, getenv)
 	if base.isExtended && trust.Detect(ci, s.branches(base.name), getenv).Scope != trust.Detect(ci, branches, getenv).Scope {
 		r.warn(diagnostic.ExtendedIgnored, "%s", base.ignored())
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
@@ -22,11 +23,11 @@ import (
 const (
 	// OwnConnectionVariable is read first. It is for workspaces in which
 	// ConnectionVariable belongs to the application.
-	OwnConnectionVariable = "NX_AZURE_CACHE_CONNECTION_STRING"
-	ConnectionVariable    = "AZURE_STORAGE_CONNECTION_STRING"
+	OwnConnectionVariable = claims.OwnConnectionVariable
+	ConnectionVariable    = claims.ConnectionVariable
 	SASVariable           = "NX_AZURE_CACHE_SAS_URL"
 	CredentialVariable    = "NX_AZURE_CACHE_CREDENTIAL"
-	ModeVariable          = "NX_POWERPACK_CACHE_MODE"
+	ModeVariable          = claims.ModeVariable
 )
 
 // Settings are the azure block and the environment, combined and validated.
@@ -45,7 +46,7 @@ type Settings struct {
 	// connectionFrom is the variable with the connection string. fromFile is its claim if
 	// the string comes from a .env file.
 	connectionFrom  string
-	fromFile        *Claim
+	fromFile        *claims.Claim
 	Limits          transport.Limits
 	environment     transport.Environment // proxies and certificate authorities
 	trustedHosts    endpoint.TrustedHosts
@@ -55,7 +56,7 @@ type Settings struct {
 	Tasks           taskfilter.Filter
 	Trust           TrustSettings
 	Drain           time.Duration // how long to store entries after the end of a run
-	Claims          Claims        // variables of .env files
+	Claims          claims.Set    // variables of .env files
 }
 
 // Format keeps secrets out of every verb. Package fmt does not call the Format method of

@@ -3,6 +3,7 @@ package config
 import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 )
 
 // Workspace is what is known of a workspace and of the run in it.
@@ -21,22 +22,22 @@ type Workspace struct {
 // network.
 func Load(getenv func(string) string, o *Overrides) (w Workspace) {
 	w.Document, w.Problem = ReadDocument(getenv)
-	claims := NewClaims(w.Document.Claims)
-	w.Getenv = claims.Over(getenv)
+	found := claims.New(w.Document.Claims)
+	w.Getenv = found.Over(getenv)
 	if w.Problem == nil {
 		w.Problem = o.check(w.Document, w.Getenv)
 	}
 	if w.Problem == nil {
-		w.readSettings(claims, getenv, o)
+		w.readSettings(found, getenv, o)
 	} else {
-		w.Settings.Claims = claims
+		w.Settings.Claims = found
 	}
 	w.Policy = w.Settings.RunPolicy(w.Document.CI, w.Document.base(), w.Getenv)
 	return w
 }
 
 // readSettings reads the settings. given is the environment without the claims.
-func (w *Workspace) readSettings(claims Claims, given func(string) string, o *Overrides) {
+func (w *Workspace) readSettings(found claims.Set, given func(string) string, o *Overrides) {
 	var ignored []diagnostic.Message
 	w.Document.Config, ignored = WithoutExtended(w.Document.Config, w.Document.Extended)
 	config := o.apply(w.Document)
@@ -50,5 +51,5 @@ func (w *Workspace) readSettings(claims Claims, given func(string) string, o *Ov
 		})
 		w.Settings.Mode = cache.NoCache
 	}
-	w.Warnings = append(ignored, append(w.Warnings, w.Settings.SetClaims(claims, given)...)...)
+	w.Warnings = append(ignored, append(w.Warnings, w.Settings.SetClaims(found, given)...)...)
 }

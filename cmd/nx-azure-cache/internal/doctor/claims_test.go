@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
@@ -15,10 +16,10 @@ import (
 
 // doctor names ignored claims without their values.
 func TestDoctorShowsClaims(t *testing.T) {
-	claims := testenv.With(testenv.Attacks["GitHub's four variables"], testenv.Env{config.SASVariable: "hunter2", "AZURE_CLIENT_ID": "hunter2", "HTTPS_PROXY": "http://x:hunter2@x", "DATABASE_URL": "hunter2"})
+	variables := testenv.With(testenv.Attacks["GitHub's four variables"], testenv.Env{config.SASVariable: "hunter2", "AZURE_CLIENT_ID": "hunter2", "HTTPS_PROXY": "http://x:hunter2@x", "DATABASE_URL": "hunter2"})
 	document := config.Document{Config: json.RawMessage(testenv.GoodConfig), WorkspaceRoot: t.TempDir()}
-	for _, name := range slices.Sorted(maps.Keys(claims)) {
-		document.Claims = append(document.Claims, config.Claim{Name: name, Value: claims[name], File: ".env"})
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		document.Claims = append(document.Claims, claims.Claim{Name: name, Value: variables[name], File: ".env"})
 	}
 	text, err := json.Marshal(document)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 )
@@ -54,7 +55,7 @@ func splitJoined(err error) []error {
 // examineClaims reports which variables of .env files are ignored, but never their values.
 func (e *examination) examineClaims(r *report.Report) {
 	const id, what = "dotenv", ".env files"
-	var blamed []config.Claim
+	var blamed []claims.Claim
 	if e.probe != nil {
 		blamed = e.probe.policy.Blamed // they have a row of their own
 	}
@@ -62,7 +63,7 @@ func (e *examination) examineClaims(r *report.Report) {
 		r.Add(report.Config, id, what, report.Warning, line.Text, claimFix)
 	}
 	if others := e.Settings.Claims.Explaining(); len(others) > 0 {
-		r.Add(report.Config, id, what, report.OK, config.IgnoredClaims(others)+"; the cache works without", "")
+		r.Add(report.Config, id, what, report.OK, claims.Ignored(others)+"; the cache works without", "")
 	}
 }
 

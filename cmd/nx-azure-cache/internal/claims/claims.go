@@ -1,4 +1,7 @@
-package config
+// Package claims knows the variables that .env files of the checkout set: which of them
+// count, what a run is with and without them, and the lines about those that are ignored.
+// A checkout is not trusted, so a claim extends nothing that a run may do.
+package claims
 
 import (
 	"fmt"
@@ -27,15 +30,15 @@ func (c Claim) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "%q of %q", c.Name, c.File)
 }
 
-// Claims are the variables that .env files of the checkout set, by name. They are not in
-// the environment of this process.
-type Claims map[string]Claim
+// Set is the variables that .env files of the checkout set, by name. They are not in the
+// environment of this process.
+type Set map[string]Claim
 
 // claimName matches names of variables and files that are safe to print.
 var claimName = regexp.MustCompile(`^[\w.-]{1,100}$`)
 
-func NewClaims(list []Claim) Claims {
-	c := make(Claims)
+func New(list []Claim) Set {
+	c := make(Set)
 	for _, claim := range list {
 		if !claimName.MatchString(claim.File) && claim.File != "" {
 			claim.File = "a .env file"
@@ -55,10 +58,18 @@ func variableKey(name string) string {
 	return name
 }
 
-// countedClaims are the variables that may be set in a .env file. All others count as
+// The variables of the configuration that a .env file may set, too. Package config says
+// what they mean.
+const (
+	OwnConnectionVariable = "NX_AZURE_CACHE_CONNECTION_STRING"
+	ConnectionVariable    = "AZURE_STORAGE_CONNECTION_STRING"
+	ModeVariable          = "NX_POWERPACK_CACHE_MODE"
+)
+
+// counted are the variables that may be set in a .env file. All others count as
 // unset there: a pull request can add such a file, so it must not decide what a run is,
 // where tokens go, or what is executed.
-var countedClaims = map[string]func(value string) bool{
+var counted = map[string]func(value string) bool{
 	// A connection string has its own host and secret. The cache that this one replaces
 	// read it from .env files.
 	ConnectionVariable:    func(string) bool { return true },
@@ -71,13 +82,13 @@ var countedClaims = map[string]func(value string) bool{
 
 // counts reports whether a claim is used. CI withholds a secret by setting an empty value,
 // and a file does not replace that.
-func (c Claims) counts(claim Claim) bool {
-	may := countedClaims[variableKey(claim.Name)]
+func (c Set) counts(claim Claim) bool {
+	may := counted[variableKey(claim.Name)]
 	return may != nil && may(claim.Value) && !claim.IsEmpty
 }
 
 // Over returns an environment that includes the claims that count.
-func (c Claims) Over(getenv func(string) string) func(string) string {
+func (c Set) Over(getenv func(string) string) func(string) string {
 	return func(name string) string {
 		value := getenv(name)
 		if claim := c[variableKey(name)]; value == "" && c.counts(claim) {
@@ -92,10 +103,10 @@ const ownPrefix = "NX_AZURE_CACHE_"
 
 // ignored returns the claims that are meant for this program but do not count. It omits
 // blamed ones, and a mode that applies anyway.
-func (c Claims) ignored(mode cache.Mode, blamed []Claim) (all []Claim) {
+func (c Set) ignored(mode cache.Mode, blamed []Claim) (all []Claim) {
 	for _, key := range slices.Sorted(maps.Keys(c)) {
 		claim := c[key]
-		isOurs := strings.HasPrefix(key, ownPrefix) || countedClaims[key] != nil
+		isOurs := strings.HasPrefix(key, ownPrefix) || counted[key] != nil
 		isSame := key == ModeVariable && strings.TrimSpace(claim.Value) == string(mode)
 		if isOurs && !c.counts(claim) && !isSame && !slices.Contains(blamed, claim) {
 			all = append(all, claim)
@@ -105,7 +116,7 @@ func (c Claims) ignored(mode cache.Mode, blamed []Claim) (all []Claim) {
 }
 
 // Warnings returns one line about ignored claims for each reason.
-func (c Claims) Warnings(mode cache.Mode, blamed []Claim) (lines []diagnostic.Message) {
+func (c Set) Warnings(mode cache.Mode, blamed []Claim) (lines []diagnostic.Message) {
 	var empty, others []Claim
 	for _, claim := range c.ignored(mode, blamed) {
 		if claim.IsEmpty {
@@ -115,17 +126,23 @@ func (c Claims) Warnings(mode cache.Mode, blamed []Claim) (lines []diagnostic.Me
 		}
 	}
 	if len(others) > 0 {
-		lines = append(lines, diagnostic.Messagef(diagnostic.FileIgnored, "%s. Set %s in the environment of the CI job instead", IgnoredClaims(others), itOrThem(others)))
+		lines = append(lines, diagnostic.Messagef(diagnostic.FileIgnored, "%s. Set %s in the environment of the CI job instead", Ignored(others), itOrThem(others)))
 	}
 	if len(empty) > 0 {
-		lines = append(lines, diagnostic.Messagef(diagnostic.FileIgnored, "%s %s ignored: the environment sets %s to an empty value, which a .env file cannot fill. Set a value there, or unset %s", nameClaims(empty), isOrAre(empty), itOrThem(empty), itOrThem(empty)))
+		lines = append(lines, diagnostic.Messagef(diagnostic.FileIgnored, "%s %s ignored: the environment sets %s to an empty value, which a .env file cannot fill. Set a value there, or unset %s", Names(empty), isOrAre(empty), itOrThem(empty), itOrThem(empty)))
 	}
 	return lines
 }
 
-// IgnoredClaims is such as "HTTPS_PROXY of .env is ignored: a checkout could set it".
-func IgnoredClaims(list []Claim) string {
-	return fmt.Sprintf("%s %s ignored: a checkout could set %s", nameClaims(list), isOrAre(list), itOrThem(list))
+// Of returns the claim of a variable.
+func (c Set) Of(variable string) (Claim, bool) {
+	claim, ok := c[variableKey(variable)]
+	return claim, ok
+}
+
+// Ignored is such as "HTTPS_PROXY of .env is ignored: a checkout could set it".
+func Ignored(list []Claim) string {
+	return fmt.Sprintf("%s %s ignored: a checkout could set %s", Names(list), isOrAre(list), itOrThem(list))
 }
 
 func isOrAre(list []Claim) string {
@@ -142,8 +159,8 @@ func itOrThem(list []Claim) string {
 	return "them"
 }
 
-// nameClaims is such as "CI of .env and BUILD_ID of .env.local".
-func nameClaims(list []Claim) string {
+// Names is such as "CI of .env and BUILD_ID of .env.local".
+func Names(list []Claim) string {
 	var names []string
 	for _, claim := range list {
 		name := claim.Name + " of " + claim.File

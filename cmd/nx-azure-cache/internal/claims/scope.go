@@ -1,4 +1,4 @@
-package config
+package claims
 
 import (
 	"fmt"
@@ -12,9 +12,9 @@ import (
 // be stdin. So the scope of a run with that file is unknown.
 const EventVariable = "GITHUB_EVENT_PATH"
 
-// detect finds out what a run is. A run whose scope the claims would change is untrusted;
+// Detect finds out what a run is. A run whose scope the claims would change is untrusted;
 // blamed lists those claims.
-func (c Claims) detect(ci bool, branches trust.Branches, getenv func(string) string) (run trust.Run, blamed []Claim) {
+func (c Set) Detect(ci bool, branches trust.Branches, getenv func(string) string) (run trust.Run, blamed []Claim) {
 	isEventHidden := false
 	run = trust.Detect(ci, branches, func(name string) string {
 		value := getenv(name)
@@ -35,7 +35,7 @@ func (c Claims) detect(ci bool, branches trust.Branches, getenv func(string) str
 	for _, key := range culprits {
 		blamed = append(blamed, c[key])
 	}
-	what := nameClaims(blamed)
+	what := Names(blamed)
 	run.Reason += "; but " + what + " would make it " + string(other)
 	run.Code = diagnostic.FileIgnored
 	run.Fix = fmt.Sprintf("%s would change its scope from %s to %s, and a checkout could set that; remove it from the file, or set it in the environment of the CI job", what, run.Scope, other)
@@ -100,7 +100,7 @@ func culpritsOf(real trust.Scope, mattering []string, without func(omitted ...st
 
 // scope returns the scope of a run with all claims except the omitted ones, as Nx sees it.
 // read lists the keys of the claims that were looked up, in that order.
-func (c Claims) scope(ci bool, branches trust.Branches, getenv func(string) string, omitted []string) (scope trust.Scope, read []string) {
+func (c Set) scope(ci bool, branches trust.Branches, getenv func(string) string, omitted []string) (scope trust.Scope, read []string) {
 	seen := func(name string) string {
 		key, value := variableKey(name), getenv(name)
 		claim, isClaim := c[key]

@@ -1,4 +1,4 @@
-package config
+package claims
 
 import (
 	"os"
@@ -17,7 +17,7 @@ func TestClaimsRaiseNothing(t *testing.T) {
 	for _, run := range testenv.RecordedRuns(t) {
 		want := trust.Detect(run.CI, run.TrustedBranches(), run.Env.Get)
 		for name, attack := range testenv.Attacks {
-			got, blamed := NewClaims(dotenv(attack)).detect(run.CI, run.TrustedBranches(), run.Env.Get)
+			got, blamed := New(dotenv(attack)).Detect(run.CI, run.TrustedBranches(), run.Env.Get)
 			switch {
 			case got.Scope == want.Scope && len(blamed) == 0:
 			case got.Scope != trust.Untrusted || len(blamed) == 0:
@@ -58,7 +58,7 @@ func TestBlamedClaims(t *testing.T) {
 		"developer, Nx's isCI 20.0": {testenv.Env{"JENKINS_URL": "x"}, false, testenv.Env{"DATABASE_URL": "x"}, "local", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run, blamed := NewClaims(dotenv(test.claims)).detect(test.ci, trust.DefaultBranches(""), test.real.Get)
+			run, blamed := New(dotenv(test.claims)).Detect(test.ci, trust.DefaultBranches(""), test.real.Get)
 			var names []string
 			for _, claim := range blamed {
 				names = append(names, claim.Name)
@@ -81,7 +81,7 @@ func TestHiddenVariables(t *testing.T) {
 	if with.Scope != trust.Local || without.Scope != trust.Local {
 		t.Fatalf("got %s and %s: the test tested nothing", with.Scope, without.Scope)
 	}
-	run, blamed := NewClaims(dotenv(hidden)).detect(false, trust.DefaultBranches(""), real.Get)
+	run, blamed := New(dotenv(hidden)).Detect(false, trust.DefaultBranches(""), real.Get)
 	if run.Scope != trust.Untrusted || len(blamed) != 2 {
 		t.Errorf("got %s, blaming %v", run.Scope, blamed)
 	}
@@ -89,7 +89,7 @@ func TestHiddenVariables(t *testing.T) {
 	for _, name := range []string{"TF_BUILD", "GITLAB_CI", "CIRCLECI", "BUILDKITE", "JENKINS_URL", "GITHUB_SHA", "GITHUB_REPOSITORY"} {
 		many[name] = "x"
 	}
-	if run, blamed := NewClaims(dotenv(many)).detect(true, trust.ListedBranches("main"), testenv.MainRun.Get); run.Scope != trust.Untrusted || len(blamed) <= maxMattering {
+	if run, blamed := New(dotenv(many)).Detect(true, trust.ListedBranches("main"), testenv.MainRun.Get); run.Scope != trust.Untrusted || len(blamed) <= maxMattering {
 		t.Errorf("many: got %s, blaming %v", run.Scope, blamed)
 	}
 }
@@ -104,7 +104,7 @@ func TestNoClaimNamesAFile(t *testing.T) {
 	if run := trust.Detect(true, trust.ListedBranches("main"), testenv.With(real, testenv.Env{EventVariable: event}).Get); run.Scope != trust.Trusted {
 		t.Fatalf("got %s from the file: the test tested nothing", run.Scope)
 	}
-	run, blamed := NewClaims(dotenv(testenv.Env{EventVariable: event})).detect(true, trust.ListedBranches("main"), real.Get)
+	run, blamed := New(dotenv(testenv.Env{EventVariable: event})).Detect(true, trust.ListedBranches("main"), real.Get)
 	if run.Scope != "readonly-main" || len(blamed) > 0 {
 		t.Errorf("got %s, blaming %v, want the file not read", run.Scope, blamed)
 	}
@@ -122,12 +122,12 @@ func TestHiddenEvent(t *testing.T) {
 	if run := trust.Detect(true, trust.DefaultBranches(""), testenv.With(master, hidden).Get); run.Scope != "readonly-master" {
 		t.Fatalf("got %s with the event", run.Scope)
 	}
-	run, blamed := NewClaims(dotenv(hidden)).detect(true, trust.DefaultBranches(""), master.Get)
+	run, blamed := New(dotenv(hidden)).Detect(true, trust.DefaultBranches(""), master.Get)
 	if run.Scope != trust.Untrusted || len(blamed) != 1 || blamed[0].Name != EventVariable {
 		t.Errorf("got %s, blaming %v", run.Scope, blamed)
 	}
 	// The event may say that this is a fork, so it also matters for listed branches.
-	run, blamed = NewClaims(dotenv(hidden)).detect(true, trust.ListedBranches("master"), master.Get)
+	run, blamed = New(dotenv(hidden)).Detect(true, trust.ListedBranches("master"), master.Get)
 	if run.Scope != trust.Untrusted || len(blamed) != 1 || blamed[0].Name != EventVariable {
 		t.Errorf("listed: got %s, blaming %v", run.Scope, blamed)
 	}

@@ -1,7 +1,6 @@
-package config
+package claims
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
@@ -24,13 +22,13 @@ func dotenv(variables testenv.Env) (list []Claim) {
 	return list
 }
 
-func TestCountedClaims(t *testing.T) {
+func TestCounted(t *testing.T) {
 	claimed := testenv.Env{
 		ConnectionVariable: testenv.ConnectionString, OwnConnectionVariable: testenv.ConnectionString, license.Variable: "a license", ModeVariable: "read-only",
-		SASVariable: "x", CredentialVariable: "azure-cli", trust.SigningKeyVariable: "x", trust.RefVariable: "refs/heads/main", WorkspaceVariable: "{}",
+		"NX_AZURE_CACHE_SAS_URL": "x", "NX_AZURE_CACHE_CREDENTIAL": "azure-cli", trust.SigningKeyVariable: "x", trust.RefVariable: "refs/heads/main", "NX_AZURE_CACHE_WORKSPACE": "{}",
 		"NX_AZURE_CACHE_LOG": "debug", "NX_AZURE_CACHE_LOG_FILE": "/x", "HTTPS_PROXY": "http://x", "SSL_CERT_FILE": "/x", "AZURE_CLIENT_ID": "x", "PATH": "/x", "GOMEMLIMIT": "1",
 	}
-	getenv := NewClaims(dotenv(claimed)).Over(testenv.Env{}.Get)
+	getenv := New(dotenv(claimed)).Over(testenv.Env{}.Get)
 	for name, value := range claimed {
 		want := ""
 		if slices.Contains([]string{ConnectionVariable, OwnConnectionVariable, license.Variable, ModeVariable}, name) {
@@ -40,7 +38,7 @@ func TestCountedClaims(t *testing.T) {
 			t.Errorf("%s of .env: got %q, want %q", name, got, want)
 		}
 	}
-	getenv = NewClaims(dotenv(claimed)).Over(testenv.Env{ConnectionVariable: "real", ModeVariable: "no-cache"}.Get)
+	getenv = New(dotenv(claimed)).Over(testenv.Env{ConnectionVariable: "real", ModeVariable: "no-cache"}.Get)
 	if got := getenv(ConnectionVariable) + getenv(ModeVariable); got != "realno-cache" {
 		t.Errorf("got %q, want the environment", got)
 	}
@@ -49,13 +47,13 @@ func TestCountedClaims(t *testing.T) {
 		{Name: ConnectionVariable, Value: testenv.ConnectionString, IsEmpty: true},
 		{Name: "\x1b[31m", Value: "x"},
 	} {
-		if got := NewClaims([]Claim{claim}).Over(testenv.Env{}.Get)(claim.Name); got != "" {
+		if got := New([]Claim{claim}).Over(testenv.Env{}.Get)(claim.Name); got != "" {
 			t.Errorf("%+v: got %q", claim, got)
 		}
 	}
 }
 
-func TestClaimWarnings(t *testing.T) {
+func TestWarnings(t *testing.T) {
 	for name, test := range map[string]struct {
 		list []Claim
 		mode cache.Mode
@@ -78,36 +76,13 @@ func TestClaimWarnings(t *testing.T) {
 		"no claims":                       {nil, cache.ReadWrite, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := strings.Join(diagnostic.Strings(NewClaims(test.list).Warnings(test.mode, nil)), "\n"); got != test.want {
+			if got := strings.Join(diagnostic.Strings(New(test.list).Warnings(test.mode, nil)), "\n"); got != test.want {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})
 	}
 	claim := Claim{Name: ConnectionVariable, Value: testenv.ConnectionString, File: ".env"}
-	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %q %x", claim, claim, claim, claim, claim, claim), fmt.Sprintf("%+v", Settings{Claims: NewClaims([]Claim{claim})})} {
-		if strings.Contains(text, testenv.AccountKey) {
-			t.Errorf("%s shows a value", text)
-		}
-	}
-}
-
-// Claims that an application may use itself are named only if a request fails.
-func TestClaimsExplainFailures(t *testing.T) {
-	list := NewClaims(dotenv(testenv.Env{"AZURE_CLIENT_ID": "secret-id", "https_proxy": "x", "NODE_EXTRA_CA_CERTS": "x", "DATABASE_URL": "x", ConnectionVariable: "x"}))
-	memory := new(cachetest.Memory)
-	s := Settings{AccountName: "acme", Claims: list}
-	blobs := s.ExplainErrors(memory)
-	if _, err := blobs.Get(t.Context(), "x"); !errors.Is(err, cache.ErrNotFound) || strings.Contains(err.Error(), "AZURE") {
-		t.Errorf("got %v, want it unchanged", err)
-	}
-	failing := errors.New("no credential works")
-	err := explainedBlobs{memory, blobs.(explainedBlobs).hint}.explained(&cache.ConfigError{Err: failing})
-	const want = "no credential works (the account comes from azure.accountName in nx.json; AZURE_CLIENT_ID of .env and NODE_EXTRA_CA_CERTS of .env and https_proxy of .env are ignored: a checkout could set them; if the cache needs them, set them in the environment)"
-	if _, isConfig := errors.AsType[*cache.ConfigError](err); err == nil || err.Error() != want || !isConfig {
-		t.Errorf("got  %v\nwant %s", err, want)
-	}
-	s.Claims = NewClaims(dotenv(testenv.Env{"DATABASE_URL": "x"}))
-	if hint := s.ExplainErrors(memory).(explainedBlobs).hint; hint != "the account comes from azure.accountName in nx.json" {
-		t.Errorf("a database explains why requests fail: %s", hint)
+	if text := fmt.Sprintf("%v %+v %#v %s %q %x", claim, claim, claim, claim, claim, claim); strings.Contains(text, testenv.AccountKey) {
+		t.Errorf("%s shows a value", text)
 	}
 }
