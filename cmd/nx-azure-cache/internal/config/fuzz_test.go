@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,7 @@ func checkRight(t *testing.T, got Settings, config string, ci bool, environment 
 		},
 		"trust":           trustBlock(got.Trust),
 		"maxArtifactSize": got.MaxArtifactSize, "cacheFailures": got.CacheFailures, "backfill": got.Backfill, "include": got.Tasks.Include, "exclude": got.Tasks.Exclude,
+		"records": got.Records, "jobSummary": got.JobSummary || !ci, "verify": strconv.FormatFloat(got.Verify*100, 'f', -1, 64) + "%",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +119,7 @@ func unknownKeys(t *testing.T, config string) (n int) {
 	timeouts, _ := block["timeouts"].(map[string]any)
 	trusted, _ := block["trust"].(map[string]any)
 	for known, keys := range map[string]map[string]any{
-		" container accountName endpoint prefix credential cloud localMode ciMode timeouts trust maxArtifactSize cacheFailures backfill include exclude ": block,
+		" container accountName endpoint prefix credential cloud localMode ciMode timeouts trust maxArtifactSize cacheFailures backfill include exclude records jobSummary verify ": block,
 		" connect firstByte stall drain ":                                     timeouts,
 		" branches containers isolation publicKeys repositories revokedKeys ": trusted,
 	} {

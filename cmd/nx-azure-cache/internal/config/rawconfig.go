@@ -25,7 +25,8 @@ type rawConfig struct {
 	trust                                    TrustSettings
 	maxArtifactSize                          cache.Size // 0 means unset
 	include, exclude                         []string
-	cacheFailures, backfill                  bool
+	cacheFailures, backfill, jobSummary      bool
+	records, verify                          string
 }
 
 // fieldReader reads the value at a path of the block.
@@ -46,6 +47,9 @@ func (b *rawConfig) fields() map[string]fieldReader {
 		"exclude":     stringsField(&b.exclude),
 		failuresKey:   boolField(&b.cacheFailures),
 		"backfill":    boolField(&b.backfill),
+		recordsKey:    stringField(&b.records),
+		jobSummaryKey: boolField(&b.jobSummary),
+		verifyKey:     percentField(&b.verify),
 		maxSizeKey:    b.readMaxSize,
 		timeoutsKey:   b.readTimeouts,
 		trustKey: func(_ string, value any, wrong *problems) {
@@ -100,6 +104,7 @@ func (b *rawConfig) readMaxSize(path string, value any, wrong *problems) {
 
 // readBlock reads the block. It checks types, but not whether the values are allowed.
 func readBlock(config json.RawMessage, wrong *problems) (b rawConfig) {
+	b.jobSummary = true
 	if len(config) == 0 || bytes.Equal(config, []byte("null")) {
 		wrong.add(inBlock, missing("is missing: add it with container and accountName, "+
 			"or run `nx g @nx/powerpack-azure-cache:init`"))

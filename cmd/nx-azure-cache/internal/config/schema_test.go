@@ -59,6 +59,7 @@ func TestSchemaIsComplete(t *testing.T) {
 		"isolation":  {testenv.StringsIn(property(trusted, "isolation").Enum), append(slices.Clone(isolations), "")},
 		"credential": {testenv.StringsIn(property(whole.schema, "credential").Enum), append(slices.Clone(credentials), "")},
 		"cloud":      {testenv.StringsIn(property(whole.schema, "cloud").Enum), append(slices.Clone(signin.CloudNames()), "")},
+		"records":    {testenv.StringsIn(property(whole.schema, recordsKey).Enum), append(names(recordsValues), "")},
 		"mode":       {testenv.StringsIn(whole.Definitions["mode"].Enum), append(names(modes), "")},
 	} {
 		if !slices.Equal(slices.Sorted(slices.Values(test.got)), slices.Sorted(slices.Values(test.want))) {

@@ -57,6 +57,10 @@ type Settings struct {
 	Trust           TrustSettings
 	Drain           time.Duration // how long to store entries after the end of a run
 	Claims          claims.Set    // variables of .env files
+	Records         Records       // which runs store a record
+	JobSummary      bool          // whether this run adds to its job's summary in CI
+	SummaryFile     string        // the file for the run's totals as JSON, or ""
+	Verify          float64       // the share of hits, from 0 to 1, that trusted CI runs verify
 }
 
 // Format keeps secrets out of every verb. Package fmt does not call the Format method of
@@ -124,6 +128,7 @@ func readSettings(block json.RawMessage, ci bool, getenv func(string) string) (S
 		name, _, _ := strings.Cut(message.Text, " ")
 		wrong.warn(Problem{Key: name, Kind: KindIgnored, Message: message.Text, Diagnostic: message.Code})
 	}
+	s.readEndOfRun(b, ci, variable, wrong)
 	s.chooseCredential(b.credential, variable, wrong)
 	s.readTrustedHosts(variable(endpoint.TrustedHostsVariable), wrong)
 	if !wrong.has(inBlock) {

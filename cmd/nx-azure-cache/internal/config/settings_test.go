@@ -106,6 +106,7 @@ func TestSettings(t *testing.T) {
 			if test.want.MaxArtifactSize == 0 {
 				test.want.MaxArtifactSize = azure.MaxBlob
 			}
+			test.want.Records = RecordsInCI
 			if test.want.Limits == (transport.Limits{}) {
 				test.want.Limits, test.want.Drain = transport.DefaultLimits, time.Minute
 			}

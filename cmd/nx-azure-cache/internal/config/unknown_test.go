@@ -52,7 +52,7 @@ func TestF11_every_spelling_of_a_mode(t *testing.T) {
 }
 
 func TestUnknownKeys(t *testing.T) {
-	const all = "known keys are accountName, backfill, cacheFailures, ciMode, cloud, container, credential, endpoint, exclude, include, localMode, maxArtifactSize, prefix, timeouts, trust"
+	const all = "known keys are accountName, backfill, cacheFailures, ciMode, cloud, container, credential, endpoint, exclude, include, jobSummary, localMode, maxArtifactSize, prefix, records, timeouts, trust, verify"
 	for key, want := range map[string]string{
 		"contaner":    "did you mean container?",
 		"Container":   "did you mean container?",
@@ -69,6 +69,9 @@ func TestUnknownKeys(t *testing.T) {
 		"timeout":     "did you mean timeouts?",
 		"crendential": "did you mean credential?",
 		"clouds":      "did you mean cloud?",
+		"record":      "did you mean records?",
+		"jobsummary":  "did you mean jobSummary?",
+		"verfy":       "did you mean verify?",
 	} {
 		config, err := json.Marshal(map[string]any{"container": "artifacts", "accountName": "nxcache", key: map[string]any{"any": "thing"}})
 		if err != nil {

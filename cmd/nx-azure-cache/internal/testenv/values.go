@@ -69,7 +69,7 @@ func NewSigningKey(t *testing.T) trust.PrivateKey {
 
 // GoldenConfig is a block "azure" with all keys.
 const GoldenConfig = `{"container": "artifacts", "accountName": "nxcache", "endpoint": "https://nxcache.blob.core.usgovcloudapi.net",
-	"prefix": "team/app", "credential": "", "maxArtifactSize": "1.5GiB", "cacheFailures": true, "backfill": true, "include": ["build", "@acme/*:*"], "exclude": ["e2e-*"], "cloud": "usgovernment", "localMode": "read-only", "ciMode": "read-write",
+	"prefix": "team/app", "credential": "", "maxArtifactSize": "1.5GiB", "cacheFailures": true, "backfill": true, "records": "all", "jobSummary": false, "verify": "0.5%", "include": ["build", "@acme/*:*"], "exclude": ["e2e-*"], "cloud": "usgovernment", "localMode": "read-only", "ciMode": "read-write",
 	"timeouts": {"connect": "3s", "firstByte": "10s", "stall": "15s", "drain": "60s"},
 	"trust": {"branches": ["main", "release/*"], "repositories": ["acme/shop"], "isolation": "branch", "publicKeys": ["` + GoldenKey + `"],
 		"revokedKeys": ["0123456789abcdef", "` + GoldenKey + `"], "containers": {"trusted": "releases", "pr": "others"}}}`
