@@ -12,6 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/limiter"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
@@ -23,7 +24,7 @@ type Cache struct {
 	options  Options
 	folders  *scratch.Folders
 	codec    *archive.Codec
-	limiter  *limiter
+	limiter  *limiter.Limiter
 	uploads  *uploads
 	found    sync.Map // by name, entries that may be replaced ([replaceable])
 	counters counters
@@ -72,7 +73,7 @@ func New(options Options) *Cache {
 		options: options,
 		folders: scratch.New(options.Directories),
 		codec:   archive.NewCodec(),
-		limiter: newLimiter(len(options.Reads)),
+		limiter: limiter.New(len(options.Reads)),
 		uploads: newUploads(),
 	}
 }
@@ -113,6 +114,9 @@ type Hit struct {
 	OutputsPath    string // <cacheDirectory>/<hash>
 	Size           int64  // bytes of the files in OutputsPath
 	TerminalOutput TerminalOutput
+	Scope          trust.Scope // that has the entry
+	Bytes          int64       // of its archive
+	Took           *int64      // for how many milliseconds the task ran, by [Entry.Took]
 }
 
 // Retrieve restores the result of hash to <cacheDirectory>/<hash>, complete
@@ -137,11 +141,11 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outpu
 	if err := taskhash.Check(hash); err != nil {
 		return nil, err
 	}
-	lease, err := c.limiter.acquire(ctx)
+	lease, err := c.limiter.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer lease.release()
+	defer lease.Release()
 	// Also for a miss: the first call removes what dead processes have left. Other
 	// errors show when a result is restored.
 	if _, err := c.folders.Open(cacheDirectory); fileerror.IsRefusal(err) {
@@ -149,7 +153,7 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outpu
 	}
 
 	hit, err := c.retrieve(ctx, lease, hash, cacheDirectory, archive.NewOutputs(outputs))
-	c.counters.retrieved(hash, err)
+	c.counters.retrieved(hash, hit, err)
 	if errors.Is(err, ErrDamaged) {
 		err = &entryError{hash, err} // other errors are not about this entry
 	}
@@ -158,7 +162,7 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outpu
 
 // retrieve restores the result of the first place that has a usable one. The
 // error is that of the first place that has a problem.
-func (c *Cache) retrieve(ctx context.Context, lease *lease, hash, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
+func (c *Cache) retrieve(ctx context.Context, lease *limiter.Lease, hash, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
 	lookups := c.lookUp(ctx, hash)
 	defer func() {
 		for _, lookup := range lookups {
@@ -175,7 +179,7 @@ func (c *Cache) retrieve(ctx context.Context, lease *lease, hash, cacheDirectory
 			problem = err
 		}
 		if i < len(lookups)-1 {
-			if err := lease.next(ctx); err != nil {
+			if err := lease.Next(ctx); err != nil {
 				return nil, err
 			}
 		}
@@ -184,7 +188,7 @@ func (c *Cache) retrieve(ctx context.Context, lease *lease, hash, cacheDirectory
 }
 
 // use restores the result that a lookup has found.
-func (c *Cache) use(ctx context.Context, lease *lease, lookup *lookup, hash, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
+func (c *Cache) use(ctx context.Context, lease *limiter.Lease, lookup *lookup, hash, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
 	blob, err := lookup.wait()
 	if err != nil {
 		return nil, err
@@ -197,7 +201,7 @@ func (c *Cache) use(ctx context.Context, lease *lease, lookup *lookup, hash, cac
 	if c.options.tooLarge(blob.Size) {
 		return nil, ErrNotFound
 	}
-	if err := lease.restore(ctx, blob.Size); err != nil {
+	if err := lease.Restore(ctx, blob.Size); err != nil {
 		return nil, err
 	}
 	entry := Entry{c.options.Prefix, lookup.place.Scope, hash, blob.Size, blob.Metadata}
@@ -260,6 +264,7 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 		OutputsPath:    filepath.Join(cacheDirectory, entry.Hash),
 		Size:           contents.Size,
 		TerminalOutput: TerminalOutput{Text: string(contents.TerminalOutput)},
+		Scope:          entry.Scope, Bytes: blob.Size, Took: entry.Took(),
 	}
 	if contents.TerminalOutputFile != "" {
 		hit.TerminalOutput.Path = output.Full()

@@ -40,7 +40,7 @@ func TestStoreAndRetrieve(t *testing.T) {
 	}
 	if want := (cache.Hit{
 		Code: 7, OutputsPath: filepath.Join(other, "123"), Size: 3,
-		TerminalOutput: cache.TerminalOutput{Text: "\x1b[32mdone\x1b[0m\n"},
+		TerminalOutput: cache.TerminalOutput{Text: "\x1b[32mdone\x1b[0m\n"}, Scope: "shared", Bytes: hit.Bytes,
 	}); *hit != want {
 		t.Errorf("got %+v, want %+v", *hit, want)
 	}

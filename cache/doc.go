@@ -27,6 +27,9 @@
 //	           claim, not a proof
 //	dsse       instead of statement: the same statement in a signed envelope, as
 //	           compact JSON
+//	took       optional: for how many milliseconds the task ran, decimal, at most
+//	           7 days. A reader ignores any other value. It is a claim, too: no
+//	           signature covers it, and nothing but figures for people depends on it
 //
 // Azure may change the letter case of metadata names. A reader uses a blob only if it
 // knows the format, and if length and sha256 are right. The archive repeats the hash. If

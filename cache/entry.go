@@ -14,6 +14,7 @@ const (
 	metaSHA256    = "sha256"    // of the body, hexadecimal
 	metaStatement = "statement" // trust.Statement of an entry that is not signed
 	metaEnvelope  = "dsse"      // trust.Statement of a signed entry, in its envelope
+	metaTook      = "took"      // milliseconds for which the task ran
 )
 
 // Entry is a stored result, known by the name, size and metadata of its blob.
@@ -33,6 +34,18 @@ func (e Entry) Format() string { return e.Metadata[metaFormat] }
 
 // SHA256 is the digest of the body according to the metadata, in hexadecimal, or "".
 func (e Entry) SHA256() string { return e.Metadata[metaSHA256] }
+
+// maxTook is the longest time that a task may claim to have run: 7 days in milliseconds.
+const maxTook = 7 * 24 * 60 * 60 * 1000
+
+// Took is for how many milliseconds the task ran according to the metadata, or nil.
+func (e Entry) Took() *int64 {
+	took, err := strconv.ParseUint(e.Metadata[metaTook], 10, 32)
+	if err != nil || took > maxTook {
+		return nil
+	}
+	return new(int64(took))
+}
 
 // Claim is the statement in the metadata. It is not verified: any writer may have made
 // it. keyID is "" unless the entry has a signature.

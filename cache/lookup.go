@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
@@ -74,11 +75,10 @@ func (c *Cache) Backfills() bool {
 	return c.options.Mode == ReadWrite && c.options.Writes.Scope == trust.Local
 }
 
-// Open makes the folder of this process in a cache directory. The error says why the
-// directory cannot be used.
-func (c *Cache) Open(cacheDirectory string) error {
-	_, err := c.folders.Open(cacheDirectory)
-	return err
+// Folder makes or returns the folder of this process in a cache directory. The error says
+// why the directory cannot be used.
+func (c *Cache) Folder(cacheDirectory string) (*scratch.Folder, error) {
+	return c.folders.Open(cacheDirectory)
 }
 
 // IsStored reports whether a place has an entry for hash. It does not verify the entry. It

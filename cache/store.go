@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/limiter"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/snapshot"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
@@ -61,12 +63,15 @@ type Result struct {
 	Outputs []string
 	// Snapshot is the state of the folder when Nx handed the result over.
 	Snapshot snapshot.Snapshot
+	// Took is for how many milliseconds the task ran; nil if unknown.
+	Took *int64
 }
 
 // acceptedResult is a result that waits for its upload.
 type acceptedResult struct {
 	archive.Task
 	name           string // of the task, or ""
+	took           *int64 // [Result.Took]
 	dir            string // <cacheDirectory>/<hash>
 	cacheDirectory string
 
@@ -102,8 +107,8 @@ func (c *Cache) Store(ctx context.Context, result Result, done func(Stored)) (re
 	}
 	r := &acceptedResult{
 		Task: archive.Task{Hash: result.Hash, Code: result.Code, Outputs: archive.NewOutputs(result.Outputs)},
-		name: result.Task,
-		dir:  filepath.Join(result.CacheDirectory, result.Hash), snapshot: result.Snapshot, cacheDirectory: result.CacheDirectory,
+		name: result.Task, took: result.Took,
+		dir: filepath.Join(result.CacheDirectory, result.Hash), snapshot: result.Snapshot, cacheDirectory: result.CacheDirectory,
 	}
 	reason, err = c.accept(r, result.TerminalOutput)
 	if reason != "" || err != nil {
@@ -125,7 +130,7 @@ const maxInMemory = 4 << 10
 // accept prepares a result for its upload.
 func (c *Cache) accept(r *acceptedResult, output TerminalOutput) (reason string, err error) {
 	c.uploads.accepts <- struct{}{} // waits for milliseconds
-	defer release(c.uploads.accepts)
+	defer limiter.Release(c.uploads.accepts)
 	path, err := c.folders.NewPath(r.cacheDirectory)
 	if err == nil {
 		reason, err = r.checkComplete(path.Folder)
@@ -243,6 +248,9 @@ func (c *Cache) put(u *upload, r *acceptedResult, spool *spool) error {
 	if err != nil {
 		return err
 	}
+	if r.took != nil && *r.took <= maxTook {
+		metadata[metaTook] = strconv.FormatInt(*r.took, 10)
+	}
 	body := &meter{ReadSeeker: spool.body(), length: spool.length, left: &u.left, moved: &c.counters.moved}
 	u.left.Store(spool.length)
 	return c.putOrReplace(u, statement, body, metadata)
@@ -250,10 +258,10 @@ func (c *Cache) put(u *upload, r *acceptedResult, spool *spool) error {
 
 // packOne packs a result once it may.
 func (c *Cache) packOne(u *upload, w io.Writer, r *acceptedResult) error {
-	if err := acquire(u.ctx, c.uploads.packs); err != nil {
+	if err := limiter.Acquire(u.ctx, c.uploads.packs); err != nil {
 		return err
 	}
-	defer release(c.uploads.packs) // also after a panic, which upload recovers from
+	defer limiter.Release(c.uploads.packs) // also after a panic, which upload recovers from
 	if err := r.snapshot.Check(r.dir); err != nil {
 		return err
 	}

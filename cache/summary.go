@@ -31,7 +31,7 @@ type counters struct {
 	stored, existing, skipped, failed atomic.Int64
 	evicted                           atomic.Int64
 	bytesRead, bytesWritten           atomic.Int64
-	moved                             atomic.Int64
+	moved, saved                      atomic.Int64
 	seen                              distinct
 }
 
@@ -46,16 +46,19 @@ func (c *Cache) Summary() Summary {
 		Stored: n.stored.Load(), Existing: n.existing.Load(), Skipped: n.skipped.Load(),
 		Evicted:   n.evicted.Load(),
 		Failed:    n.failed.Load(),
-		BytesRead: n.bytesRead.Load(), BytesWritten: n.bytesWritten.Load(),
+		BytesRead: n.bytesRead.Load(), BytesWritten: n.bytesWritten.Load(), Saved: n.saved.Load(),
 	}
 }
 
 // retrieved counts the outcome of a request for a hash.
-func (n *counters) retrieved(hash string, err error) {
+func (n *counters) retrieved(hash string, hit *Hit, err error) {
 	counter := &n.failed
 	switch _, unreadable := errors.AsType[*UnreadableError](err); {
 	case err == nil:
 		n.hits.Add(1)
+		if hit.Took != nil {
+			n.saved.Add(*hit.Took)
+		}
 		return
 	case errors.Is(err, ErrNotFound), unreadable:
 		counter = &n.misses

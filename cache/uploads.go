@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/limiter"
 )
 
 const (
@@ -109,9 +110,9 @@ func (u *uploads) reported() {
 func (u *uploads) stop() { u.cancel(errStopped) }
 
 // acquire waits until an upload may begin.
-func (u *uploads) acquire(ctx context.Context) error { return acquire(ctx, u.slots) }
+func (u *uploads) acquire(ctx context.Context) error { return limiter.Acquire(ctx, u.slots) }
 
-func (u *uploads) release() { release(u.slots) }
+func (u *uploads) release() { limiter.Release(u.slots) }
 
 // Drain waits until the outcome of every accepted result is reported. If ctx ends
 // first, Drain returns its error.

@@ -78,6 +78,7 @@
 //	    tasks            boolean   retrieve, store and localHits must have task,
 //	                               because the settings exclude some tasks
 //	    backfill?        boolean   the client should send localHits
+//	    records?         boolean   the client should send took and runEnded
 //	    license {
 //	        status        string   valid, absent, malformed, unknown-issuer,
 //	                               wrong-feature, not-yet-valid, expired;
@@ -124,6 +125,8 @@
 //	    task?            object    see below
 //	    snapshot?        object    see below
 //	    outputs?         array     see below
+//	    took?            number    milliseconds for which the task ran; a client
+//	                               sends it only if initialize has returned records
 //	} → {
 //	    queued           boolean   the entry is accepted; false: it will not be stored
 //	    reason           string    why not. "" if queued, and if no one needs to act: the
@@ -196,6 +199,8 @@
 //	                               retrieve counts once for each hash
 //	    bytesRead        number    of archives, as they were sent
 //	    bytesWritten     number
+//	    saved?           number    milliseconds for which the tasks of the hits ran when
+//	                               their results were stored, as far as entries tell
 //	}
 //
 // If initialize has returned backfill, the client may send the notification localHits before

@@ -40,7 +40,7 @@ func TestInitialize(t *testing.T) {
 
 	want := rpc.InitializeResult{
 		ServerVersion: "1.2.3", Enabled: true, Mode: cache.ReadOnly, Scope: "shared",
-		Location: "https://account/container", Session: served.Session(), IdleTimeout: 15_000, Drain: 1500, License: license,
+		Location: "https://account/container", Session: served.Session(), IdleTimeout: 15_000, Drain: 1500, Records: true, License: license,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -68,6 +68,7 @@ type InitializeResult struct {
 	Drain         int64           `json:"drain"`              // milliseconds
 	Tasks         bool            `json:"tasks"`              // retrieve and store must have a task
 	Backfill      bool            `json:"backfill,omitempty"` // the client should report local hits
+	Records       bool            `json:"records,omitempty"`  // the client should report the end of its run
 	License       LicenseResult   `json:"license"`
 }
 
@@ -135,6 +136,7 @@ type StoreParams struct {
 	Task               *Task     `json:"task,omitempty"`
 	Snapshot           *Snapshot `json:"snapshot,omitempty"`
 	Outputs            []string  `json:"outputs,omitempty"`
+	Took               *int64    `json:"took,omitempty"` // milliseconds
 }
 
 func (p *StoreParams) check() error {
@@ -144,6 +146,9 @@ func (p *StoreParams) check() error {
 	}
 	if (p.TerminalOutput == nil) == (p.TerminalOutputPath == nil) {
 		errs = append(errs, errors.New("exactly one of terminalOutput and terminalOutputPath must be set"))
+	}
+	if p.Took != nil && *p.Took < 0 {
+		errs = append(errs, errors.New("took must be a number of milliseconds"))
 	}
 	if p.TerminalOutputPath != nil {
 		errs = append(errs, checkPath("terminalOutputPath", *p.TerminalOutputPath))

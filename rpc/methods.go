@@ -62,6 +62,7 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	result.License.Organization = printable.String(session.License.Organization)
 	if session.Cache != nil {
 		result.Session = session.Cache.Session()
+		result.Records = true
 		result.IdleTimeout = idleTimeout.Milliseconds()
 	}
 	return result, nil
@@ -179,7 +180,7 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 	s.count(+1)
 	result := cache.Result{
 		Hash: params.Hash, CacheDirectory: params.CacheDirectory, Code: *params.Code,
-		TerminalOutput: output, Outputs: params.Outputs, Snapshot: params.snapshot(), Task: params.Task.String(),
+		TerminalOutput: output, Outputs: params.Outputs, Snapshot: params.snapshot(), Task: params.Task.String(), Took: params.Took,
 	}
 	reason, err := c.Store(ctx, result, func(stored cache.Stored) {
 		s.stored(ctx, conn, c, storedParams(stored))

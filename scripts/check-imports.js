@@ -45,6 +45,8 @@ const allowed = {
   'cache/eintr': [],
   // The fix of each error of the file system; package cache decides which errors are.
   'cache/fileerror': ['cache/descriptors', 'cache/diskspace'],
+  // How much happens at once, whatever it is.
+  'cache/limiter': ['cache/descriptors'],
   'cache/printable': [],
   // Records of runs: a format that the cache itself does not depend on.
   'cache/runs': ['cache', 'cache/taskhash', 'cache/trust'],
@@ -61,6 +63,7 @@ const allowed = {
     'cache/descriptors',
     'cache/diskspace',
     'cache/fileerror',
+    'cache/limiter',
     'cache/scratch',
     'cache/snapshot',
     'cache/taskhash',

@@ -58,7 +58,7 @@ func New(ctx context.Context, c *cache.Cache, report func(cache.Stored)) *Queue 
 // hash once. It ignores hits of a directory that other users can change: requests report
 // that.
 func (q *Queue) Add(cacheDirectory string, hits ...LocalHit) {
-	if err := q.cache.Open(cacheDirectory); err != nil {
+	if _, err := q.cache.Folder(cacheDirectory); err != nil {
 		zerolog.Ctx(q.ctx).Debug().Err(err).Msg("local hits ignored")
 		return
 	}

@@ -1,4 +1,7 @@
-package cache
+// Package limiter bounds how many results are requested, waiting and restored at once, so
+// that a batch of hundreds keeps memory, connections and open files within limits. It knows
+// sizes and slots; it must not know what a result is, nor where it comes from.
+package limiter
 
 import (
 	"context"
@@ -35,13 +38,13 @@ const (
 	largeShare    = 64
 )
 
-// limiter bounds how many results are requested and restored at once.
-type limiter struct{ requests, parked, large, restores chan struct{} }
+// Limiter bounds how many results are requested and restored at once.
+type Limiter struct{ requests, parked, large, restores chan struct{} }
 
-// newLimiter returns a limiter for results that are requested from so many places.
-func newLimiter(places int) *limiter {
+// New returns a limiter for results that are requested from so many places.
+func New(places int) *Limiter {
 	slots := func(share, most int) chan struct{} { return make(chan struct{}, descriptors.Share(share, most)) }
-	return &limiter{
+	return &Limiter{
 		requests: slots(requestsShare*max(1, places), maxRequests),
 		parked:   slots(parkedShare*max(1, places), maxParked),
 		large:    slots(largeShare, maxLarge),
@@ -49,26 +52,26 @@ func newLimiter(places int) *limiter {
 	}
 }
 
-// lease is the slots that one retrieve holds.
-type lease struct {
-	*limiter
+// Lease is the slots that one retrieve holds.
+type Lease struct {
+	*Limiter
 	held []chan struct{}
 }
 
-// acquire waits until a result may be requested. The caller releases the lease.
-func (l *limiter) acquire(ctx context.Context) (*lease, error) {
-	held := &lease{limiter: l}
+// Acquire waits until a result may be requested. The caller releases the lease.
+func (l *Limiter) Acquire(ctx context.Context) (*Lease, error) {
+	held := &Lease{Limiter: l}
 	return held, held.add(ctx, l.requests)
 }
 
-// restore waits until the requested result, of size bytes, may be restored.
-func (l *lease) restore(ctx context.Context, size int64) error {
+// Restore waits until the requested result, of size bytes, may be restored.
+func (l *Lease) Restore(ctx context.Context, size int64) error {
 	if size < largeResult {
 		return l.add(ctx, l.restores)
 	}
 	select {
 	case l.parked <- struct{}{}:
-		l.release() // another result may be requested
+		l.Release() // another result may be requested
 		l.held = append(l.held, l.parked)
 	default:
 	}
@@ -78,34 +81,35 @@ func (l *lease) restore(ctx context.Context, size int64) error {
 	return l.add(ctx, l.restores)
 }
 
-// next waits until the response of the next place may be used. After a miss the lease
+// Next waits until the response of the next place may be used. After a miss the lease
 // still holds its request: releasing it would queue this retrieve behind all others,
 // while the connections of its other responses have no reader.
-func (l *lease) next(ctx context.Context) error {
+func (l *Lease) Next(ctx context.Context) error {
 	if slices.Equal(l.held, []chan struct{}{l.requests}) {
 		return nil
 	}
-	l.release()
+	l.Release()
 	return l.add(ctx, l.requests)
 }
 
-func (l *lease) add(ctx context.Context, slots chan struct{}) error {
-	if err := acquire(ctx, slots); err != nil {
+func (l *Lease) add(ctx context.Context, slots chan struct{}) error {
+	if err := Acquire(ctx, slots); err != nil {
 		return err
 	}
 	l.held = append(l.held, slots)
 	return nil
 }
 
-func (l *lease) release() {
+// Release releases the slots that the lease still holds.
+func (l *Lease) Release() {
 	for _, slots := range l.held {
-		release(slots)
+		Release(slots)
 	}
 	l.held = nil
 }
 
-// acquire waits for a slot.
-func acquire(ctx context.Context, slots chan struct{}) error {
+// Acquire waits for a slot. The caller releases it.
+func Acquire(ctx context.Context, slots chan struct{}) error {
 	select {
 	case slots <- struct{}{}:
 		return nil
@@ -114,4 +118,5 @@ func acquire(ctx context.Context, slots chan struct{}) error {
 	}
 }
 
-func release(slots chan struct{}) { <-slots }
+// Release releases a slot.
+func Release(slots chan struct{}) { <-slots }
