@@ -1,0 +1,137 @@
+package jobsummary
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+)
+
+// FileVariable names the file that gets the totals of each run.
+const FileVariable = "NX_AZURE_CACHE_SUMMARY_FILE"
+
+// Options say which summaries a run writes.
+type Options struct {
+	// Getenv is the environment that the process was started with. A .env file of the
+	// checkout must not choose which file is written.
+	Getenv func(string) string
+	// JobSummary is azure.jobSummary.
+	JobSummary bool
+	// File is NX_AZURE_CACHE_SUMMARY_FILE; "" for none. It is relative to the workspace.
+	File      string
+	Workspace string
+	// Causes finds out why tasks were misses; nil if no one knows. It is called only if the
+	// run has misses that a summary shows.
+	Causes func(ctx context.Context, tasks []string) Causes
+}
+
+// maxCauses limits the search for causes. A summary without causes is better than a run
+// that ends later.
+const maxCauses = 3 * time.Second
+
+// Write writes the summaries of a finished run.
+func Write(ctx context.Context, r *runs.Record, o Options) error {
+	var errs []error
+	if o.File != "" {
+		errs = append(errs, o.writeTotals(r))
+	}
+	if o.JobSummary && r.CI && !isTask(o.Getenv) {
+		errs = append(errs, o.writeJob(ctx, r))
+	}
+	return errors.Join(errs...)
+}
+
+// taskVariables are variables for tasks. Nx sets at least one.
+// npm/nx-azure-cache/lib/notices.js has the same list.
+var taskVariables = []string{"NX_TASK_HASH", "NX_TASK_TARGET_PROJECT", "NX_FORKED_TASK_EXECUTOR", "NX_INVOCATION_ROOT_PID", "NX_INVOCATION_ANCESTOR_PIDS"}
+
+// isTask reports whether a task of another run has started the run. That one has a summary
+// of its own.
+func isTask(getenv func(string) string) bool {
+	for _, variable := range taskVariables {
+		if getenv(variable) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// writeTotals appends the totals. It does not replace them: a job often runs Nx several
+// times, sometimes at once, and each run would erase what the one before has written.
+func (o *Options) writeTotals(r *runs.Record) error {
+	line, err := totalsOf(r)
+	if err == nil {
+		path := o.File
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(o.Workspace, path)
+		}
+		err = appendFile(o.Workspace, path, appending{text: line, mayMake: true})
+	}
+	return about(FileVariable, err)
+}
+
+// writeJob writes what the CI of this run shows.
+func (o *Options) writeJob(ctx context.Context, r *runs.Record) error {
+	switch {
+	case o.is("GITHUB_ACTIONS"):
+		return o.writeGitHub(ctx, r)
+	case o.is("TF_BUILD"):
+		return o.writeAzurePipelines(ctx, r)
+	case o.is("GITLAB_CI"):
+		return about("the metrics report", writeMetrics(ctx, o.Workspace, o.Getenv("CI_JOB_ID"), &r.Totals))
+	}
+	return nil
+}
+
+func (o *Options) is(variable string) bool { return strings.EqualFold(o.Getenv(variable), "true") }
+
+// maxStep is how large the summary of a step may be: GitHub shows nothing of a larger one.
+const maxStep = 1 << 20
+
+func (o *Options) writeGitHub(ctx context.Context, r *runs.Record) error {
+	const variable = "GITHUB_STEP_SUMMARY"
+	path := o.Getenv(variable)
+	text := o.markdown(ctx, r)
+	if path == "" || text == "" {
+		return nil
+	}
+	// The runner has made the file. Several runs of a step append to it.
+	return about(variable, appendFile(o.Workspace, path, appending{text: []byte(text), separator: "\n\n", max: maxStep}))
+}
+
+// writeAzurePipelines writes a file that the npm package tells the agent to upload:
+// lib/job-summary.js.
+func (o *Options) writeAzurePipelines(ctx context.Context, r *runs.Record) error {
+	const variable = "AGENT_TEMPDIRECTORY"
+	folder := o.Getenv(variable)
+	text := o.markdown(ctx, r)
+	if folder == "" || text == "" {
+		return nil
+	}
+	return about(variable, createFile(folder, AzurePipelinesFile(r.Session), []byte(text)))
+}
+
+// AzurePipelinesFile is the name of the summary of a session in AGENT_TEMPDIRECTORY.
+func AzurePipelinesFile(session string) string { return "nx-azure-cache-" + session + ".md" }
+
+func (o *Options) markdown(ctx context.Context, r *runs.Record) string {
+	var causes Causes
+	if tasks := unexplained(r); o.Causes != nil && len(tasks) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, maxCauses)
+		defer cancel()
+		causes = o.Causes(ctx, tasks)
+	}
+	return Markdown(r, causes)
+}
+
+// about names what an error is about.
+func about(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
