@@ -153,6 +153,7 @@ const allowed = {
     'cache/azure/signin',
     'cache/azure/transport',
     'cache/directory',
+    'cache/runs',
     'cache/trust',
     'cmd/nx-azure-cache/internal/claims',
     'cmd/nx-azure-cache/internal/config',

@@ -25,6 +25,7 @@ checks run in this order:
   network     name resolution, TLS, proxy, the clock
   rights      whether the container exists, and what this run may do in its scope
   round-trip  how fast results are uploaded and downloaded
+  records     whether runs like this one store a record, and whether explain can read records
   last-run    whether the results of Nx's last run here are in the remote cache
   security    whether the storage refuses what this run must not do
 
@@ -87,6 +88,9 @@ environment of this process for a CI's, as for azure.ciMode.
               steps (each with step, seconds, detail, error)
   roundTrip   readSeconds, writeSeconds (medians), downBytesPerSecond,
               upBytesPerSecond; only those that were measured
+  records     stores (true if a run like this one stores its record), recent (how many
+              records of the last seven days it can read, counted up to 1,000 in each
+              scope); recent is absent if it may not list them
   checks      all rows: part (as above), id (such as loaded or trusted.create), check, scope,
               container, operation, status (as above), seen, fix, fails (true if it
               makes the exit code 1)

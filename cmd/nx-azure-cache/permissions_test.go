@@ -146,8 +146,9 @@ func TestPermissionsAreDocumented(t *testing.T) {
 	}
 	for use, name := range map[permissions.Use]string{
 		permissions.Restore: "a run that only restores results", permissions.Store: "a run that restores and stores results",
-		permissions.Repair: "a run that also replaces damaged entries",
-		permissions.List:   "`ls`", permissions.Inspect: "`inspect`", permissions.Evict: "`evict`",
+		permissions.Repair:      "a run that also replaces damaged entries",
+		permissions.ReadRecords: "reading records of runs, as `explain` does",
+		permissions.List:        "`ls`", permissions.Inspect: "`inspect`", permissions.Evict: "`evict`",
 	} {
 		row := fmt.Sprintf("| %s | `sp=%s` | %s | *%s* |\n", name, use.SAS(), code(use.Actions()), use.Role())
 		if !strings.Contains(string(guide), row) {

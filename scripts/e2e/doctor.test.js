@@ -16,7 +16,7 @@ const { shared } = require('../kit/shared');
 /** The parts of doctor's report, in its order. */
 const parts = [
   ...['package', 'versions', 'config', 'license', 'sign-in', 'network'],
-  ...['rights', 'round-trip', 'security'],
+  ...['rights', 'round-trip', 'records', 'security'],
 ];
 
 /** @typedef {{ part: string, id: string, status: string, seen: string, fix?: string }} Check */

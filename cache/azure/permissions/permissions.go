@@ -14,12 +14,13 @@ type Use int
 
 // The uses. The zero value is the usual run.
 const (
-	Store   Use = iota // a run that restores and stores results
-	Restore            // a run that only restores results
-	Repair             // a run that also replaces damaged entries
-	List               // ls
-	Inspect            // inspect
-	Evict              // evict
+	Store       Use = iota // a run that restores and stores results
+	Restore                // a run that only restores results
+	Repair                 // a run that also replaces damaged entries
+	List                   // ls
+	Inspect                // inspect
+	Evict                  // evict
+	ReadRecords            // explain
 )
 
 // OfRun is what a run does.
@@ -46,12 +47,13 @@ const (
 )
 
 var needs = map[Use]need{
-	Restore: {"to restore results", []string{"r"}, []string{"blobs/read"}, reader},
-	Store:   {"to restore and store results", []string{"r", "cw"}, []string{"blobs/read", "blobs/add/action"}, contributor},
-	Repair:  {"to replace damaged entries", []string{"r", "c", "w"}, []string{"blobs/read", "blobs/add/action", "blobs/write"}, contributor},
-	List:    {"to list entries", []string{"r", "l"}, []string{"blobs/read"}, reader},
-	Inspect: {"to inspect entries", []string{"r", "l"}, []string{"blobs/read"}, reader},
-	Evict:   {"to delete entries", []string{"r", "d", "l"}, []string{"blobs/read", "blobs/delete"}, contributor},
+	Restore:     {"to restore results", []string{"r"}, []string{"blobs/read"}, reader},
+	Store:       {"to restore and store results", []string{"r", "cw"}, []string{"blobs/read", "blobs/add/action"}, contributor},
+	Repair:      {"to replace damaged entries", []string{"r", "c", "w"}, []string{"blobs/read", "blobs/add/action", "blobs/write"}, contributor},
+	List:        {"to list entries", []string{"r", "l"}, []string{"blobs/read"}, reader},
+	Inspect:     {"to inspect entries", []string{"r", "l"}, []string{"blobs/read"}, reader},
+	ReadRecords: {"to read run records", []string{"r", "l"}, []string{"blobs/read"}, reader},
+	Evict:       {"to delete entries", []string{"r", "d", "l"}, []string{"blobs/read", "blobs/delete"}, contributor},
 }
 
 // Purpose is such as "to list entries".

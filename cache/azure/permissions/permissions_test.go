@@ -24,6 +24,7 @@ func TestSASWith(t *testing.T) {
 		{permissions.Evict, "rl", "", "d", "rdl"},
 		{permissions.Evict, "", "", "rdl", "rdl"},
 		{permissions.List, "rc", "", "l", "rcl"},
+		{permissions.ReadRecords, "rc", "", "l", "rcl"},
 		{permissions.List, "lr!r", "", "", "rl"},
 	} {
 		missing, with := test.use.Missing(test.has, test.other), test.use.SASWith(test.has, test.other)
@@ -35,7 +36,7 @@ func TestSASWith(t *testing.T) {
 
 // Every use says what it is for, and what it needs.
 func TestUses(t *testing.T) {
-	for _, use := range []permissions.Use{permissions.Restore, permissions.Store, permissions.Repair, permissions.List, permissions.Inspect, permissions.Evict} {
+	for _, use := range []permissions.Use{permissions.Restore, permissions.Store, permissions.Repair, permissions.List, permissions.Inspect, permissions.Evict, permissions.ReadRecords} {
 		if !strings.HasPrefix(use.Purpose(), "to ") || !strings.HasPrefix(use.SAS(), "r") || !strings.HasPrefix(use.Role(), "Storage Blob Data ") || !strings.HasPrefix(use.Actions(), "blobs/read") {
 			t.Errorf("use %d is incomplete: %q, %q, %q, %q", use, use.Purpose(), use.SAS(), use.Role(), use.Actions())
 		}

@@ -130,7 +130,9 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
     }
     if (session.mode !== 'no-cache') {
       const code = codeOf(session) ?? diagnostics.settingInvalid;
-      reportOff(code, session.reason, params.ci);
+      const { ci, config } = params;
+      const backfill = config?.backfill === true;
+      reportOff(code, session.reason, { ci, backfill });
     }
   } catch (err) {
     client.close();

@@ -12,6 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
 // doctor names ignored claims without their values.
@@ -40,5 +41,21 @@ func TestDoctorShowsClaims(t *testing.T) {
 	}
 	if strings.Contains(shown, "hunter2") || strings.Contains(shown, "DATABASE_URL") {
 		t.Errorf("doctor prints a value:\n%s", shown)
+	}
+}
+
+// A row about a line of a run names the code of that line.
+func TestDoctorRowsNameCodes(t *testing.T) {
+	_, connection := testenv.StartStorage(t)
+	environment := testenv.Tell(t, testenv.LicensedEnv(t, testenv.MainRun, `{"container": "artifacts", "trust": {"isolation": "none"}}`, connection), func(document map[string]any) {
+		document["claims"] = []claims.Claim{{Name: config.VerifyVariable, Value: "100%", File: ".env"}}
+	})
+	environment[license.Variable] = "rubbish"
+	e := examineWhole(t, environment)
+	e.in(t, report.Config, "dotenv").mustBe(t, report.Warning, "NX_AZURE_CACHE_VERIFY of .env is ignored")
+	for _, row := range []row{e.in(t, report.Config, "dotenv"), e.in(t, report.Config, "run"), e.in(t, report.License, "license")} {
+		if !strings.Contains(row.Fix, "; npx nx-azure-cache help NXAC") {
+			t.Errorf("got %+v, want a fix with the code", row.Check)
+		}
 	}
 }

@@ -2,12 +2,10 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
@@ -26,7 +24,7 @@ func examineConfig(_ context.Context, e *examination, r *report.Report) {
 		r.Add(report.Config, "setting", "settings", report.Failed, mistake.Error(), explained(settingFix, mistake, docs+"configuration.md"))
 	}
 	for _, warning := range e.Warnings {
-		r.Add(report.Config, "setting", "settings", report.Warning, warning.Text, explained(settingFix, diagnostic.With(warning.Code, errors.New(warning.Text)), docs+"configuration.md"))
+		r.Add(report.Config, "setting", "settings", report.Warning, warning.Text, explainedLine(settingFix, warning))
 	}
 	e.examineClaims(r)
 	if e.probe == nil {
@@ -60,7 +58,7 @@ func (e *examination) examineClaims(r *report.Report) {
 		blamed = e.probe.policy.Blamed // they have a row of their own
 	}
 	for _, line := range e.Settings.Claims.Warnings(e.Settings.Mode, blamed) {
-		r.Add(report.Config, id, what, report.Warning, line.Text, claimFix)
+		r.Add(report.Config, id, what, report.Warning, line.Text, explainedLine(claimFix, line))
 	}
 	if others := e.Settings.Claims.Explaining(); len(others) > 0 {
 		r.Add(report.Config, id, what, report.OK, claims.Ignored(others)+"; the cache works without", "")
@@ -81,7 +79,7 @@ func (e *examination) examineRun(r *report.Report) {
 		r.Add(report.Config, "mode", "mode of this run", report.Warning, fmt.Sprintf("%s, although %s says %s", policy.Mode, place, mode), policyFix)
 	}
 	for _, warning := range policy.Warnings {
-		r.Add(report.Config, "run", "this run", report.Warning, warning.Text, policyFix)
+		r.Add(report.Config, "run", "this run", report.Warning, warning.Text, explainedLine(policyFix, warning))
 	}
 }
 

@@ -45,6 +45,7 @@ var parts = []func(context.Context, *examination, *report.Report){
 	examineNetwork,
 	examineRights,
 	examineRoundTrip,
+	examineRecords,
 	examineLastRun,
 	examineSecurity,
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
@@ -40,6 +41,11 @@ func explained(fix string, err error, page string) string {
 		return fmt.Sprintf("%s; npx nx-azure-cache help %s", fix, code)
 	}
 	return fix + "; " + page
+}
+
+// explainedLine adds to a fix the command that explains a line of a run.
+func explainedLine(fix string, line diagnostic.Message) string {
+	return explained(fix, diagnostic.With(line.Code, errors.New(line.Text)), docs+"configuration.md")
 }
 
 // readFix is the fix for a run that may not read.

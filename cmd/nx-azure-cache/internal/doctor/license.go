@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor/report"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
@@ -20,7 +21,7 @@ func examineLicense(_ context.Context, e *examination, r *report.Report) {
 		return
 	}
 	if choice.Status != license.Valid {
-		r.Add(report.License, id, what, report.Failed, fmt.Sprintf("%s: %s", choice.Status, choice.Reason), "npx nx generate @nx/powerpack-azure-cache:activate KEY; "+docs+"setup.md#4-license")
+		r.Add(report.License, id, what, report.Failed, fmt.Sprintf("%s: %s", choice.Status, choice.Reason), explainedLine("npx nx generate @nx/powerpack-azure-cache:activate KEY; "+docs+"setup.md#4-license", diagnostic.Message{Code: choice.Diagnostic(), Text: choice.Reason}))
 		return
 	}
 	seen := fmt.Sprintf("valid, for %s until %s, in %s", choice.Organization, terminal.Day(choice.ExpiresAt), choice.Source)
@@ -34,6 +35,7 @@ func examineLicense(_ context.Context, e *examination, r *report.Report) {
 	text, soon := choice.ExpiresSoon(e.now)
 	if soon {
 		found = report.Warning
+		text = explainedLine(text, diagnostic.Message{Code: diagnostic.LicenseExpiresSoon, Text: text})
 	}
 	r.Add(report.License, id, what, found, seen, text)
 }

@@ -20,7 +20,7 @@ import (
 
 // The first line says whether the cache works here, and the exit code agrees with it.
 func TestDoctorVerdict(t *testing.T) {
-	readOnly, readAndCreate := azuretest.Rights{Read: true}, azuretest.Rights{Read: true, Create: true}
+	readOnly, readAndCreate := azuretest.Rights{Read: true, List: true}, azuretest.Rights{Read: true, List: true, Create: true}
 	const (
 		works   = "The remote cache works here."
 		exposes = "\n  exposed   other runs "
@@ -42,7 +42,7 @@ func TestDoctorVerdict(t *testing.T) {
 			verdict: "This run can change what other runs trust.", says: "\nexposed +create in trusted", code: report.ExitFailed},
 		{name: "pull request that may create everywhere", run: testenv.PullRun, rights: readAndCreate,
 			verdict: works + ` But this run can change what other runs trust \[1\].`, says: exposes, code: report.ExitFailed},
-		{name: "pull request that may create for others", run: testenv.PullRun, rights: azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/pr-*"}},
+		{name: "pull request that may create for others", run: testenv.PullRun, rights: azuretest.Rights{Read: true, List: true, Create: true, WriteTo: []string{"*/pr-*"}},
 			verdict: works, says: exposes + "+this run can change what other runs read in 1 way \\["},
 		{name: "pull request that may only read", run: testenv.PullRun, rights: readOnly,
 			verdict: `The remote cache does not work here: create in pr-12, the run's own: refused.* without it nothing is stored \[1\]`, says: "\n  missing +other runs +1 permission is missing \\[2\\]", code: report.ExitFailed},

@@ -73,6 +73,14 @@ type Speed struct {
 	UpBytesPerSecond   float64 `json:"upBytesPerSecond,omitempty"`
 }
 
+// RunRecords is what this run does with records of runs.
+type RunRecords struct {
+	Stores bool `json:"stores"` // a run like this one stores its record
+	// Recent counts the records of the last seven days in the scopes that the run reads, up
+	// to 1,000 in each; nil if they cannot be listed.
+	Recent *int `json:"recent,omitempty"`
+}
+
 // Leftover is an entry that doctor made and could not remove.
 type Leftover struct {
 	Container string `json:"container"`

@@ -15,6 +15,7 @@ type Report struct {
 	SignIn     *SignInResult `json:"signIn,omitempty"`
 	Network    *Connection   `json:"network,omitempty"`
 	RoundTrip  *Speed        `json:"roundTrip,omitempty"`
+	Records    *RunRecords   `json:"records,omitempty"`
 	Checks     []Check       `json:"checks"`
 	Leftovers  []Leftover    `json:"leftovers"`
 	ExitCode   int           `json:"exitCode"`
@@ -58,6 +59,7 @@ const (
 	Network   Part = "network"
 	Rights    Part = "rights"
 	RoundTrip Part = "round-trip"
+	Records   Part = "records"
 	LastRun   Part = "last-run"
 	Security  Part = "security"
 )
@@ -72,6 +74,7 @@ var titles = map[Part]string{
 	Network:   "network",
 	Rights:    "the container, and the permissions of this run",
 	RoundTrip: "a round trip",
+	Records:   "records of runs",
 	LastRun:   "the last run of Nx here",
 	Security:  "what must be forbidden",
 }
