@@ -3,6 +3,7 @@
 // The budgets, and whether the measurements of one run meet them.
 
 const { short } = require('./rows');
+const { median } = require('./statistics');
 const { digits } = require('./tables');
 
 /** @import { Contender } from './rows' */
@@ -25,7 +26,7 @@ const { digits } = require('./tables');
  * @property {string} what
  * @property {number} target
  * @property {'at most' | 'at least'} bound
- * @property {string} unit `×`, `ms`, `MB` or `MiB`
+ * @property {string} unit `×`, `ms`, `MB`, `MiB` or none
  * @property {(results: Results, sizes: Sizes) => number | undefined} measure
  *   undefined if this run did not measure it
  */
@@ -64,10 +65,35 @@ const speedup = (row, other) => (/** @type {Results} */ results) => {
 const ourTime = (row) => (/** @type {Results} */ results) =>
   results[row]?.results.ours?.ms;
 
+/**
+ * The cost of a record of the run: each round's time with it divided by the same round's
+ * without. Their median shows less than the noise of the machine.
+ *
+ * @param {string} row
+ * @param {Contender} record
+ * @param {Contender} without
+ */
+const recordRatio =
+  (row, record, without) => (/** @type {Results} */ results) => {
+    const { [record]: one, [without]: other } = results[row]?.results ?? {};
+    if (!one || !other) return undefined;
+    return median(one.rounds.map((ms, round) => ms / other.rounds[round]));
+  };
+
+/** How many requests the record of a run adds. */
+const recordRequests = (/** @type {Results} */ results) => {
+  const row = results['run records account']?.results;
+  const { records, 'no records': without } = row ?? {};
+  if (records?.requests === undefined) return undefined;
+  return records.requests - (without?.requests ?? 0);
+};
+
 /** The peak memory of our server over all rows, in MiB. */
 const peakMemory = (/** @type {Results} */ results) => {
   const peaks = Object.values(results).flatMap(({ results: row }) =>
-    [row.ours, row['two scopes']].flatMap((figures) => figures?.rssChild ?? []),
+    [row.ours, row['two scopes'], row.records].flatMap(
+      (figures) => figures?.rssChild ?? [],
+    ),
   );
   return peaks.length > 0 ? Math.max(...peaks) / 2 ** 20 : undefined;
 };
@@ -183,6 +209,19 @@ const budgets = [
     '×',
     timeRatio('run', 'local'),
   ),
+  atMost(
+    'whole run in CI, with its record / without',
+    1.01,
+    '×',
+    recordRatio('run records account', 'records', 'no records'),
+  ),
+  atMost(
+    "whole run on a developer's machine, with its record / without",
+    1.01,
+    '×',
+    recordRatio('run local hits account', 'local records', 'local hits'),
+  ),
+  atMost('requests for the record of a run', 1, '', recordRequests),
   atMost('peak memory of the child, any row', 96, 'MiB', peakMemory),
   ...['W1', 'W5'].map((name) =>
     atMost(
@@ -228,7 +267,7 @@ function classify(results, sizes) {
  * @param {string} unit
  */
 function inUnit(value, unit) {
-  return unit === '×' ? `${value}×` : `${value} ${unit}`;
+  return unit === '×' ? `${value}×` : `${value} ${unit}`.trim();
 }
 
 exports.budgets = budgets;

@@ -74,6 +74,28 @@ test("a ratio to a limit is our time divided by the limit's", () => {
   assert.equal(verdict(far, /cp -r/), '1.50× ≤ 1.3×: missed');
 });
 
+test('a record is compared round by round, and costs one request', () => {
+  const results = resultsOf({
+    'run records account': { records: 0, 'no records': 0 },
+  });
+  const row = results['run records account'].results;
+  // The machine was slow in the second round, and in a part of the third.
+  Object.assign(row.records ?? {}, { rounds: [101, 303, 400], requests: 301 });
+  Object.assign(row['no records'] ?? {}, {
+    rounds: [100, 300, 100],
+    requests: 300,
+  });
+  const inCI = /^whole run in CI, with its record/;
+  assert.equal(verdict(results, inCI), '1.01× ≤ 1.01×: met');
+  assert.equal(verdict(results, /^requests for the record/), '1.00 ≤ 1: met');
+  Object.assign(row.records ?? {}, { rounds: [102, 306, 400], requests: 302 });
+  assert.equal(verdict(results, inCI), '1.02× ≤ 1.01×: missed');
+  assert.equal(
+    verdict(results, /^requests for the record/),
+    '2.00 ≤ 1: missed',
+  );
+});
+
 test('one row above the memory bound misses it', () => {
   const rows = { 'store W1': { ours: 1 }, 'store W5': { ours: 1 } };
   const results = resultsOf(rows, { rssChild: 2 ** 20 });
@@ -98,7 +120,10 @@ test('a budget without a measurement has no verdict', () => {
 });
 
 test('a full run measures every budget', () => {
-  const times = { ours: 1, 'two scopes': 1, nx: 1, local: 1 };
+  const times = {
+    ...{ ours: 1, 'two scopes': 1, nx: 1, local: 1 },
+    ...{ 'local hits': 1, 'local records': 1, records: 1, 'no records': 1 },
+  };
   const limits = { 'cp -r': 1, write: 1, 'raw GET': 1 };
   const full = resultsOf(
     Object.fromEntries([
@@ -107,6 +132,8 @@ test('a full run measures every budget', () => {
     ]),
     { rssChild: 1 },
   );
+  const { results } = full['run records account'];
+  Object.assign(results.records ?? {}, { requests: 1 });
   const stored = { input: 1, tar: 1, gzip: 1, ours: 1 };
   const all = { W1: stored, W3: stored, W5: stored };
   const judged = classify(full, { ...sizes, stored: all }).map(

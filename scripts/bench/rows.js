@@ -12,12 +12,15 @@
  * machine can do. Whole runs also have `local`, with a local cache only, and
  * `none`, without results anywhere. `local hits` are ours on a developer's machine
  * whose local cache has all results, `backfill` with azure.backfill, and
- * `backfill all` with a storage that has no result.
+ * `backfill all` with a storage that has no result. `local records` are `local hits`
+ * whose run stores a record. `records` and `no records` are ours in CI with and without
+ * the record of the run.
  *
  * @typedef {'ours' | 'two scopes' | 'nx' | 'plain'} ClientName
  * @typedef {'cp -r' | 'tar | zstd' | 'write' | 'raw GET'} LimitName
- * @typedef {'local hits' | 'backfill' | 'backfill all'} LocalHitsName
- * @typedef {ClientName | LimitName | LocalHitsName | 'local' | 'none'} Contender
+ * @typedef {'local hits' | 'local records' | 'backfill' | 'backfill all'} LocalHitsName
+ * @typedef {'records' | 'no records'} RecordsName
+ * @typedef {ClientName | LimitName | LocalHitsName | RecordsName | 'local' | 'none'} Contender
  */
 
 /**
@@ -154,9 +157,30 @@ const localHits = {
   action: 'run',
   workload: 'W6',
   link: 'account',
-  contenders: ['local', 'local hits', 'backfill', 'backfill all'],
+  contenders: [
+    'local',
+    'local hits',
+    'local records',
+    'backfill',
+    'backfill all',
+  ],
   run: { tasks: 300, isMiss: false },
   title: `whole \`nx run-many\`, 300 local hits${linkTitles.account}`,
+};
+
+/**
+ * A run in CI waits until its record is stored.
+ *
+ * @type {Row}
+ */
+const records = {
+  id: 'run records account',
+  action: 'run',
+  workload: 'W6',
+  link: 'account',
+  contenders: ['records', 'no records'],
+  run: { tasks: 300, isMiss: false },
+  title: `whole \`nx run-many\`, 300 remote hits${linkTitles.account}`,
 };
 
 /** @type {Row[]} */
@@ -186,6 +210,7 @@ const full = [
   row('retrieve', 'W1', ['ours', 'plain'], { ...oneCopy, ...azurite }),
   wholeRun,
   localHits,
+  records,
   repeatedMisses,
 ];
 

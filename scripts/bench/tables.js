@@ -28,15 +28,27 @@ const names = {
   local: 'all local',
   none: 'no remote cache',
   'local hits': 'with ours',
+  'local records': 'with a record',
   backfill: 'backfill, all present',
   'backfill all': 'backfill, none present',
+  records: 'with a record',
+  'no records': 'without a record',
 };
 
 /** @type {Contender[]} */
 const clients = ['ours', 'nx', 'plain'];
 
 /** @type {Contender[]} those that request results from a storage */
-const withRequests = ['ours', 'two scopes', 'nx', 'plain'];
+const withRequests = [
+  'ours',
+  'two scopes',
+  'nx',
+  'plain',
+  'local hits',
+  'local records',
+  'records',
+  'no records',
+];
 
 /**
  * The times of the clients and the limits.

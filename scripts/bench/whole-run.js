@@ -17,11 +17,11 @@ const { sizeOf } = require('./trees');
 const { installNx, installPackage, linkNx } = require('./installed');
 const { Storage } = require('./servers');
 
-/** @import { Contender, Row, WholeRun } from './rows' */
+/** @import { Contender, LocalHitsName, RecordsName, Row, WholeRun } from './rows' */
 /** @import { Sample } from './statistics' */
 /** @import { AnyStorage, Testbed } from './testbed' */
 
-/** @typedef {'ours' | 'nx' | 'local' | 'none' | 'local hits' | 'backfill' | 'backfill all'} RunContender */
+/** @typedef {'ours' | 'nx' | 'local' | 'none' | LocalHitsName | RecordsName} RunContender */
 
 /** @typedef {WholeRun & { contender: RunContender, nxFolder?: string }} Plan */
 
@@ -149,14 +149,17 @@ class Run {
     }
   }
 
-  /** Waits for a server that stores local hits after the end of the run. */
+  /**
+   * Waits for a server that stores local hits, or the record, after the end of the run.
+   * Only the record of the last run stays.
+   */
   async #serverEnded() {
     const folder = path.join(
       this.#machine.cacheDirectory() ?? '',
       '.nx-azure-cache',
     );
     const limit = Date.now() + 60_000;
-    while (fs.existsSync(folder)) {
+    while (sessionsIn(folder).length > 0) {
       if (Date.now() > limit) throw new Error('the server does not end');
       await sleep(20);
     }
@@ -192,6 +195,16 @@ class Run {
   }
 }
 
+/**
+ * The folders of sessions that have not ended.
+ *
+ * @param {string} folder
+ */
+function sessionsIn(folder) {
+  if (!fs.existsSync(folder)) return [];
+  return fs.readdirSync(folder).filter((name) => name !== 'last-run');
+}
+
 /** @param {RunContender} contender */
 function hitsLocally(contender) {
   return contender === 'local' || isDeveloper(contender);
@@ -203,7 +216,7 @@ function hitsLocally(contender) {
  * @param {RunContender} contender
  */
 function isDeveloper(contender) {
-  return contender === 'local hits' || contender.startsWith('backfill');
+  return /^(backfill|local )/.test(contender);
 }
 
 /**
@@ -222,16 +235,25 @@ function environmentOf(testbed, contender, { connectionString, url }) {
   };
 }
 
+/** @type {Partial<Record<RunContender, object>>} */
+const settings = {
+  'local hits': {},
+  'local records': { records: 'all' },
+  backfill: { backfill: true },
+  'backfill all': { backfill: true },
+  records: { records: 'ci' },
+  'no records': { records: 'none' },
+};
+
 /**
- * On a developer's machine, the prefix keeps the results of other rows and contenders in the
- * same storage apart: they would be remote hits in the first build.
+ * The prefix keeps the results of other rows and contenders in the same storage apart: they
+ * would be remote hits in the first build.
  *
  * @param {RunContender} contender
  */
 function settingsOf(contender) {
-  if (!isDeveloper(contender)) return {};
-  const prefix = contender.replaceAll(' ', '-');
-  return contender === 'local hits' ? { prefix } : { prefix, backfill: true };
+  const own = settings[contender];
+  return own && { prefix: contender.replaceAll(' ', '-'), ...own };
 }
 
 /**
@@ -239,7 +261,7 @@ function settingsOf(contender) {
  *
  * @param {string} workspace
  * @param {number} tasks
- * @param {object} azure settings beside those that the installation has written
+ * @param {object} [azure] settings beside those that the installation has written
  */
 function writeWorkspace(workspace, tasks, azure) {
   const nxJson = path.join(workspace, 'nx.json');

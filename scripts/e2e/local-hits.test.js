@@ -53,7 +53,11 @@ test('azure.backfill stores what was built before the cache worked, and another 
 test('without it, the summary line counts local hits, and doctor names them', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const a = machine('a');
-  await runNx(a, build, { env: unlicensed });
+  const [off] = await runNx(a, build, { env: unlicensed });
+  assert.match(
+    off,
+    /when this is fixed, run nx reset and build again, or set azure\.backfill in nx\.json/,
+  );
   const env = { NX_AZURE_CACHE_SUMMARY: '1' };
   const { output } = await a.nx(build, { env });
   const [line] = ourLines(output);

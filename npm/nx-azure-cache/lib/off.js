@@ -10,14 +10,18 @@ const { reasonOf } = require('./reason');
  *
  * @param {string} code of `diagnostics`
  * @param {unknown} why
- * @param {{ ci?: boolean, backfill?: boolean }} [of] the run; backfill is that of nx.json
+ * @param {{ ci?: boolean, config?: unknown }} [run] config is the block azure of nx.json
  */
-function reportOff(code, why, { ci = isCI(), backfill = false } = {}) {
-  const local = backfill
-    ? '; the results of this run are only in the local cache: ' +
-      'when this is fixed, later runs store them (azure.backfill)'
-    : '; the results of this run are only in the local cache: ' +
-      'when this is fixed, run nx reset and build again, or set azure.backfill in nx.json';
+function reportOff(code, why, { ci = isCI(), config } = {}) {
+  const block = /** @type {{ backfill?: unknown } | null | undefined} */ (
+    config
+  );
+  const local =
+    block?.backfill === true
+      ? '; the results of this run are only in the local cache: ' +
+        'when this is fixed, later runs store them (azure.backfill)'
+      : '; the results of this run are only in the local cache: ' +
+        'when this is fixed, run nx reset and build again, or set azure.backfill in nx.json';
   notice(
     'start',
     code,

@@ -130,9 +130,7 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
     }
     if (session.mode !== 'no-cache') {
       const code = codeOf(session) ?? diagnostics.settingInvalid;
-      const { ci, config } = params;
-      const backfill = config?.backfill === true;
-      reportOff(code, session.reason, { ci, backfill });
+      reportOff(code, session.reason, params);
     }
   } catch (err) {
     client.close();

@@ -143,7 +143,7 @@ func TestDoctorListGetsNoResponse(t *testing.T) {
 	}
 }
 
-// A container of which everyone may read blobs is listed for no one without a credential.
+// Public blobs can be read without a credential, but not listed.
 func TestDoctorListsNothingAnonymously(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	environment := testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection)
