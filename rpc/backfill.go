@@ -46,12 +46,18 @@ func (s *server) addLocalHits(ctx context.Context, raw json.RawMessage) {
 	if s.backfill == nil || s.refusal != nil {
 		return
 	}
-	session, queue := s.session, s.backfill
+	session, queue, queued := s.session, s.backfill, make(chan struct{})
+	earlier := s.localHits
+	s.localHits = queued
 	s.handlers.Add(1)
 	s.responses.Add(1)
 	go func() {
 		defer s.handlers.Done()
 		defer s.responses.Done()
+		defer func() {
+			wait(ctx, earlier)
+			close(queued)
+		}()
 		if err := queueLocalHits(ctx, raw, session, queue); err != nil {
 			zerolog.Ctx(ctx).Debug().Err(err).Msg("localHits")
 		}

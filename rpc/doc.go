@@ -34,7 +34,7 @@
 //
 // The notification $/cancelRequest {"id": ID} cancels retrieve. The response is then the
 // error -32800, unless retrieve was finished already. It does not cancel an accepted entry.
-// The server ignores other notifications of the client, except localHits.
+// The server ignores other notifications of the client, except localHits and runEnded.
 //
 // While a request waits for its response, the server sends progress about every second. A
 // server that is silent for longer than idleTimeout of initialize is suspended or hangs, and
@@ -225,6 +225,65 @@
 // all if its size differs or if it changes. After a failure it drops the rest. It does this in
 // the background, also after the end of stdin, within the time drain. No notification reports
 // the outcome, and the state file does not count these results as waiting.
+//
+// # The record of a run
+//
+// If initialize has returned records, the client may hand over what Nx did, so that the
+// server makes a record of the run (package runs). Nothing else depends on it. The client
+// does so once for each server, at the end of the run, after localHits and as its last
+// message before shutdown. It writes the file run.json in the server's folder, which must
+// not exist, with the mode 0600, and then sends the notification runEnded:
+//
+//	runEnded {
+//	    cacheDirectory   string    path: the file is
+//	                               <cacheDirectory>/.nx-azure-cache/<session>/run.json
+//	}
+//
+// The file is JSON of at most 64 MiB. names must come before inputs, and inputs before tasks:
+//
+//	{
+//	    started?         number    when the run began, in milliseconds since 1970
+//	    ended?           number    when it ended
+//	    waited?          number    milliseconds for which Nx waited for the cache
+//	    omitted?         number    tasks that are left out, because there are too many
+//	    names?           array     of strings: names of inputs, as Nx reports them
+//	    inputs?          array     of [INDEX, VALUE]: an index into names, and the string
+//	                               that Nx reports for the value
+//	    tasks            array     of taskRun
+//	}
+//
+//	taskRun {
+//	    id               string    project:target or project:target:configuration
+//	    hash?            string    Nx's task hash
+//	    status           string    Nx's: success, failure, skipped, stopped, local-cache,
+//	                               local-cache-kept-existing or remote-cache
+//	    cache?           boolean   whether Nx caches the task
+//	    started?         number    when it began to run, in milliseconds since 1970
+//	    ended?           number    when it ended
+//	    inputs?          array     of indices into inputs
+//	}
+//
+// What the client does not know is absent. The server reads the file when the notification
+// comes, and removes it in any case. It makes no record of a file that is missing, a link,
+// not a file, too large or invalid: a field has another type, an index is outside its table,
+// a hash is not Nx's, a field comes twice, or something follows the JSON. It only logs that.
+// It ignores other fields, tasks after the first 20,000, a second task of the same id, and
+// inputs after the first 1,000,000 of all tasks. It keeps no value, only a tag of it.
+//
+// The server waits until it has handled the requests and local hits before runEnded and
+// knows the outcome of each accepted entry, or until the time drain since runEnded is nearly
+// over. Then it keeps the record, within that time. If stdin ends meanwhile, the session
+// ends when the record is kept; shutdown responds after that. The server ignores runEnded
+// after shutdown, before the response to initialize, and the second time. The record does
+// not have what the server does for later requests.
+//
+// In the state file (see [State]), recording is set from before the file is removed until
+// the record is kept, if the client should wait for that: in CI, if the run uploads the
+// record or writes the summary of its job. waiting does not count it. recordProblem says
+// afterwards why the record is not stored: a whole line, of the diagnostic NXAC103. No
+// notification reports it.
+//
+// # Strings and files
 //
 // Exactly one of terminalOutput and terminalOutputPath is set. A terminal output of more
 // than 262,144 bytes is sent as a file, because this codec needs seconds and 190 MiB for a

@@ -30,6 +30,7 @@ func TestInitialize(t *testing.T) {
 			Scope:    "shared",
 			Location: "https://account/container",
 			Drain:    1500 * time.Millisecond,
+			Records:  new(rpc.Records),
 			License:  license,
 			Warnings: []diagnostic.Message{{Text: "first"}, {Text: "second"}},
 		}

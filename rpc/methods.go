@@ -31,6 +31,10 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 
 	s.mu.Lock()
 	s.session = &session
+	s.workspaceRoot = params.WorkspaceRoot
+	if session.Cache != nil {
+		s.header = newHeader(params, &session)
+	}
 	if session.Backfill && session.Cache != nil {
 		s.backfill = backfill.New(ctx, session.Cache, func(stored cache.Stored) { s.backfilled(ctx, stored) })
 	}
@@ -62,7 +66,7 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	result.License.Organization = printable.String(session.License.Organization)
 	if session.Cache != nil {
 		result.Session = session.Cache.Session()
-		result.Records = true
+		result.Records = session.Records != nil
 		result.IdleTimeout = idleTimeout.Milliseconds()
 	}
 	return result, nil
@@ -125,6 +129,7 @@ func (s *server) cacheOf(ctx context.Context, method, hash string, task *Task) (
 		return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: task is missing")
 	case !includes(*task):
 		zerolog.Ctx(ctx).Debug().Str("hash", hash).Interface("task", task).Str("outcome", "excluded").Msg(method)
+		s.recorder.Exclude(hash)
 		return nil, nil
 	}
 	return c, nil
@@ -137,6 +142,7 @@ func (s *server) retrieve(ctx context.Context, conn *jsonrpc2.Conn, params *Retr
 	}
 	log := zerolog.Ctx(ctx).Debug().Str("hash", params.Hash)
 	hit, err := c.Retrieve(ctx, params.Hash, params.CacheDirectory, params.Outputs...)
+	s.recordLookup(params, hit, err)
 	s.publish(ctx, c)
 	if errors.Is(err, cache.ErrNotFound) {
 		log.Str("outcome", "miss").Msg("retrieve")
@@ -183,11 +189,16 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 		TerminalOutput: output, Outputs: params.Outputs, Snapshot: params.snapshot(), Task: params.Task.String(), Took: params.Took,
 	}
 	reason, err := c.Store(ctx, result, func(stored cache.Stored) {
-		s.stored(ctx, conn, c, storedParams(stored))
+		outcome := storedParams(stored)
+		s.recorder.Store(stored, s.problem(outcome.Reason, outcome.Diagnostic, params.CacheDirectory))
+		s.stored(ctx, conn, c, outcome)
 	})
 	isQueued := reason == "" && err == nil
-	if !isQueued {
+	if isQueued {
+		s.recorder.Accept(params.Hash)
+	} else {
 		s.count(-1)
+		s.recordRejection(params, reason, err)
 	}
 	if err != nil && !errors.Is(err, cache.ErrSkipped) {
 		return nil, err
@@ -262,6 +273,7 @@ func (s *server) shutdown(ctx context.Context, conn *jsonrpc2.Conn, _ json.RawMe
 	defer cancel()
 	s.backfill.Drain(limited)
 	_ = c.Drain(limited) // the summary counts what was not stored
+	wait(limited, s.recorded())
 	s.outbox.flush(conn)
 	return c.Summary(), nil
 }

@@ -34,7 +34,7 @@ func (s *server) reportProgress(ctx context.Context, conn *jsonrpc2.Conn, c *cac
 	for {
 		select {
 		case <-publish.C:
-			if s.isStoring() {
+			if s.isAwaited() {
 				s.publish(ctx, c)
 			}
 		case <-progress.C:
@@ -58,11 +58,12 @@ func (s *server) isBusy() bool {
 	return len(s.running) > 0
 }
 
-// isStoring reports whether there are entries whose outcome is unknown.
-func (s *server) isStoring() bool {
+// isAwaited reports whether a client that ends should wait: for entries whose outcome is
+// unknown, or for the record of the run.
+func (s *server) isAwaited() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.waiting > 0
+	return s.waiting > 0 || s.ending.isAwaited
 }
 
 // publish writes the state of the session to the state files. It only logs errors.
@@ -74,6 +75,7 @@ func (s *server) publish(ctx context.Context, c *cache.Cache) {
 	// First, because the summary counts an entry before its outcome is reported.
 	s.mu.Lock()
 	state.Waiting, state.Problems = s.waiting, slices.Clone(s.problems)
+	state.Recording, state.RecordProblem = s.ending.isAwaited, s.ending.problem
 	s.mu.Unlock()
 	state.Summary = c.Summary()
 	_, state.Bytes = c.Waiting()

@@ -11,6 +11,9 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc/framing"
 )
 
 // Options configure a server.
@@ -44,6 +47,18 @@ type Session struct {
 	// initialize. ctx ends with the session. Warm returns warnings for people, one line
 	// each.
 	Warm func(ctx context.Context) []diagnostic.Message
+	// Records, if set, keeps the record of the run.
+	Records *Records
+}
+
+// Records is what becomes of the record of a run.
+type Records struct {
+	// IsAwaited makes a client that ends wait for Keep.
+	IsAwaited bool
+	// Keep completes the record with the source of the run, and keeps it. folder is that
+	// of the server in the cache directory. ctx ends with the time limit. The error says
+	// why the record is not stored: one line for people.
+	Keep func(ctx context.Context, folder *scratch.Folder, record *runs.Record) error
 }
 
 // idleTimeout is how long a client waits for a silent server. It is many times
@@ -62,7 +77,7 @@ const endGrace = 5 * time.Second
 // Serve closes stream, but does not wait for a Read that does not end when stream is
 // closed, such as one of a terminal.
 func Serve(ctx context.Context, stream io.ReadWriteCloser, options Options) error {
-	s := &server{options: options, running: make(map[jsonrpc2.ID]context.CancelFunc)}
+	s := &server{options: options, running: make(map[jsonrpc2.ID]*request)}
 	s.methods = map[string]method{
 		// A client of another version may send other fields. It should get an error
 		// about the version, not about a field.
@@ -71,12 +86,12 @@ func Serve(ctx context.Context, stream io.ReadWriteCloser, options Options) erro
 		"store":      handle(strict, s.store),
 		"shutdown":   s.shutdown,
 	}
-	messages := newMessages(stream)
+	messages := framing.New(stream)
 	conn := jsonrpc2.NewConn(ctx, messages, s, jsonrpc2.SetLogger(silence{}))
 	<-conn.DisconnectNotify()
 	_ = messages.Close() // closed already, or being closed by another goroutine
 	s.refuse(jsonrpc2.ErrClosed)
-	return errors.Join(messages.problem(ctx), s.end(ctx))
+	return errors.Join(messages.Problem(ctx), s.end(ctx))
 }
 
 // end ends a session whose client has disconnected. It waits for handlers, not for
@@ -92,6 +107,7 @@ func (s *server) end(ctx context.Context) error {
 			limited, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
 			session.Cache.EndRun()
+			s.records.Wait()
 			s.backfill.Drain(limited)
 			session.Cache.Close(limited)
 		}

@@ -16,6 +16,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/backfill"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs/recorder"
 )
 
 // method handles the params of a request and returns its result.
@@ -29,15 +31,23 @@ type server struct {
 	handlers   sync.WaitGroup // of requests
 	responses  sync.WaitGroup // not sent yet, except that of shutdown, which waits for the others
 	background sync.WaitGroup // work besides requests
+	records    sync.WaitGroup // that are being made
+	recorder   recorder.Recorder
+
+	// Of initialize, which sets them before the first request that uses them.
+	header        runs.Record
+	workspaceRoot string
 
 	mu           sync.Mutex
-	running      map[jsonrpc2.ID]context.CancelFunc
+	running      map[jsonrpc2.ID]*request
 	refusal      error           // of further requests; nil while they are accepted
 	initializing bool            // initialize was called
 	session      *Session        // nil before initialize
 	backfill     *backfill.Queue // of the session; nil unless it stores local hits
 	waiting      int             // entries whose outcome is unknown
 	problems     []StoredParams
+	localHits    chan struct{} // closed when the local hits so far are queued
+	ending       ending
 
 	unreadable sync.Once // for the warning
 
@@ -56,6 +66,8 @@ func (s *server) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.
 			s.cancel(*req.Params)
 		case req.Method == "localHits":
 			s.addLocalHits(ctx, *req.Params)
+		case req.Method == "runEnded":
+			s.runEnded(ctx, *req.Params)
 		}
 		return
 	}
@@ -89,8 +101,9 @@ func reply(ctx context.Context, conn *jsonrpc2.Conn, id jsonrpc2.ID, result any,
 // request is an accepted request.
 type request struct {
 	ctx       context.Context
-	done      func() // the handler has returned
-	responded func() // the response is sent
+	cancel    context.CancelFunc
+	handled   chan struct{} // closed when the handler has returned
+	responded func()        // the response is sent
 }
 
 // begin accepts a request. The error says why it is rejected.
@@ -108,26 +121,27 @@ func (s *server) begin(ctx context.Context, req *jsonrpc2.Request) (*request, er
 	}
 	s.handlers.Add(1)
 	ctx, cancel := context.WithCancel(ctx)
-	s.running[req.ID] = cancel
-	return &request{
-		ctx:  ctx,
-		done: s.handlers.Done,
-		responded: func() {
-			s.responded.Add(1)
-			cancel()
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			delete(s.running, req.ID)
-			if !isShutdown {
-				s.responses.Done()
-			}
-		},
-	}, nil
+	r := &request{ctx: ctx, cancel: cancel, handled: make(chan struct{})}
+	s.running[req.ID] = r
+	r.responded = func() {
+		s.responded.Add(1)
+		cancel()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.running, req.ID)
+		if !isShutdown {
+			s.responses.Done()
+		}
+	}
+	return r, nil
 }
 
 // work executes a request.
 func (s *server) work(r *request, conn *jsonrpc2.Conn, req *jsonrpc2.Request) (any, error) {
-	defer r.done()
+	defer func() {
+		close(r.handled)
+		s.handlers.Done()
+	}()
 	started := time.Now()
 	result, err := s.call(r.ctx, conn, req)
 	zerolog.Ctx(r.ctx).Debug().Str("method", req.Method).Dur("took", time.Since(started)).Err(err).Msg("rpc")
@@ -148,8 +162,8 @@ func (s *server) cancel(params json.RawMessage) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if cancel, ok := s.running[*p.ID]; ok {
-		cancel()
+	if r, ok := s.running[*p.ID]; ok {
+		r.cancel()
 	}
 }
 

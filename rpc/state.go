@@ -25,6 +25,12 @@ type State struct {
 	Summary   cache.Summary `json:"summary"`
 	// Problems are the first problem of each kind.
 	Problems []StoredParams `json:"problems"`
+	// Recording is set while the server makes the record of the run, if the client should
+	// wait for it. It does not count as waiting.
+	Recording bool `json:"recording,omitempty"`
+	// RecordProblem says why the record is not stored: one whole line for people,
+	// of the diagnostic NXAC103; "" if nothing failed.
+	RecordProblem string `json:"recordProblem,omitempty"`
 }
 
 const (
@@ -85,7 +91,7 @@ func readState(folder *os.Root) ([]byte, error) {
 
 // isPossible reports whether a server may have written the state.
 func (s *State) isPossible() bool {
-	if s.ProcessID <= 0 || s.Waiting < 0 || s.Bytes < 0 || len(s.Problems) > maxProblems {
+	if s.ProcessID <= 0 || s.Waiting < 0 || s.Bytes < 0 || len(s.Problems) > maxProblems || len(s.RecordProblem) > maxWritten {
 		return false
 	}
 	for _, problem := range s.Problems {

@@ -50,6 +50,13 @@ const allowed = {
   'cache/printable': [],
   // Records of runs: a format that the cache itself does not depend on.
   'cache/runs': ['cache', 'cache/taskhash', 'cache/trust'],
+  // The two halves of a record. It knows neither the protocol nor who reads the record.
+  'cache/runs/recorder': [
+    'cache',
+    'cache/runs',
+    'cache/taskhash',
+    'cache/trust',
+  ],
   // The folders of processes in the cache directory, without archives and the storage.
   'cache/scratch': ['cache/directory', 'cache/fileerror', 'cache/taskhash'],
   // The results that Nx handed over. rpc takes snapshots, cache checks them.
@@ -112,10 +119,13 @@ const allowed = {
     'cache/backfill',
     'cache/fileerror',
     'cache/runs',
+    'cache/runs/recorder',
     'cache/scratch',
     'cache/snapshot',
     'cache/taskhash',
+    'rpc/framing',
   ],
+  'rpc/framing': [],
   // What the command lines of all binaries do alike.
   'cmd/internal/table': [],
   'cmd/internal/suggest': [],
@@ -197,6 +207,14 @@ const allowed = {
     'cache/trust',
   ],
   'cmd/nx-azure-cache/internal/lastrun': ['cache/taskhash'],
+  // What becomes of the record of a run. It does not know who makes the record.
+  'cmd/nx-azure-cache/internal/recording': [
+    'cache',
+    'cache/runs',
+    'cache/scratch',
+    'cache/trust',
+    'cmd/nx-azure-cache/internal/gitfiles',
+  ],
   'cmd/nx-azure-cache/internal/taskfilter': [],
   'cmd/nx-azure-cache/internal/terminal': [],
   // Shared by the tests of the rooms. It imports no room, so every room can use it.
@@ -227,6 +245,7 @@ const allowed = {
     'cmd/nx-azure-cache/internal/doctor/report',
     'cmd/nx-azure-cache/internal/drain',
     'cmd/nx-azure-cache/internal/entries',
+    'cmd/nx-azure-cache/internal/recording',
     'cmd/nx-azure-cache/internal/gitfiles',
     'cmd/nx-azure-cache/internal/taskfilter',
     'cmd/nx-azure-cache/internal/terminal',
@@ -267,7 +286,10 @@ const soleImporters = [
   },
   {
     prefix: 'github.com/sourcegraph/jsonrpc2',
-    importers: { rpc: 'serves JSON-RPC' },
+    importers: {
+      rpc: 'serves JSON-RPC',
+      'rpc/framing': 'reads and writes its messages',
+    },
     reason: 'nothing below it knows the wire',
   },
 ];

@@ -104,6 +104,20 @@ func (q *Queue) Drain(ctx context.Context) {
 	}
 }
 
+// Wait waits until all results are handled or ctx ends.
+func (q *Queue) Wait(ctx context.Context) {
+	if q == nil {
+		return
+	}
+	q.mu.Lock()
+	idle := q.idle
+	q.mu.Unlock()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
+}
+
 // work handles results until none is left.
 func (q *Queue) work() {
 	for {

@@ -173,6 +173,8 @@ const (
 
 // The end of a run.
 const (
+	// DrainLimit: the time limit for storing results has passed.
+	DrainLimit Code = "NXAC100"
 	// Cancelled: the run ended before the result was stored.
 	Cancelled Code = "NXAC101"
 )

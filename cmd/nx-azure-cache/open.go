@@ -39,7 +39,7 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 	var blamed []claims.Claim
 	if err == nil && problem == nil {
 		policy := settings.RunPolicy(params.CI, config.ReadDefaultBase(params.DefaultBase, params.Extended), getenv)
-		problem, blamed = openCache(&session, settings, policy, directoryRule(params, getenv)), policy.Blamed
+		problem, blamed = openCache(&session, settings, policy, params, directoryRule(params, getenv)), policy.Blamed
 	}
 	session.Warnings = append(session.Warnings, found.Warnings(settings.Mode, blamed)...)
 	if err := errors.Join(err, problem); err != nil {
@@ -80,7 +80,7 @@ func directoryRule(params rpc.InitializeParams, getenv func(string) string) scra
 
 // openCache stacks the layers between a request and Azure. No other place decides their
 // order.
-func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, directories scratch.Rule) error {
+func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, params rpc.InitializeParams, directories scratch.Rule) error {
 	containers, err := s.OpenContainers(permissions.OfRun(r.Mode == cache.ReadWrite), append(r.Reads(), r.Scope))
 	if err != nil {
 		return err
@@ -115,6 +115,7 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, dire
 	if filter := s.Tasks.Func(); filter != nil {
 		session.Includes = func(t rpc.Task) bool { return filter(taskfilter.Task(t)) }
 	}
+	session.Records = records(s, r, params, options)
 	session.Backfill = s.Backfill
 	session.Silence = azure.IdleTimeout(s.Limits)
 	session.Drain = s.Drain

@@ -163,12 +163,13 @@ const keywords = {
   'expect no': [1, 1],
   'expect blobs': [1, 99],
   'expect stored': [2, 2],
+  'expect record': [0, 0],
   'expect requests': [1, 999],
   nx: [1, 1],
   'nx says': [0, 0],
 };
 const withTree = ['tree', 'stored', 'expect tree', 'expect stored'];
-const withText = ['stored', 'expect stored', 'nx', 'nx says'];
+const withText = ['stored', 'expect stored', 'expect record', 'nx', 'nx says'];
 
 /**
  * @param {string} place

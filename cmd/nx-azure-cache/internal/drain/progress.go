@@ -28,8 +28,12 @@ func (p *Progress) show(state rpc.State) {
 	if time.Since(p.started) < terminal.Quiet || p.reported {
 		return
 	}
+	left := max(p.limit-time.Since(p.started), 0).Round(time.Second)
 	text := fmt.Sprintf("nx-azure-cache: storing %s%s, %s left", terminal.Count(state.Waiting, "result", "results"),
-		onTheWay(state.Bytes), max(p.limit-time.Since(p.started), 0).Round(time.Second))
+		onTheWay(state.Bytes), left)
+	if state.Waiting == 0 {
+		text = fmt.Sprintf("nx-azure-cache: storing the record of this run, %s left", left)
+	}
 	if p.terminal {
 		p.live.Printf("%s", text)
 		return

@@ -13,7 +13,8 @@ import (
 
 // Result is what drain prints on stdout, for the npm package.
 type Result struct {
-	// Ended is why the wait is over; see the constants.
+	// Ended is why the wait is over; see the constants. What the state says of the record
+	// (RecordProblem) is independent of it.
 	Ended string `json:"ended"`
 	// Reason says why the state of the server is unknown, unless the server was silent.
 	Reason string `json:"reason,omitempty"`
@@ -37,6 +38,9 @@ const (
 	// stateWithin is how long the first state may take. If the server cannot write it (a
 	// full disk), nothing would ever report that nothing is left.
 	stateWithin = 2 * time.Second
+	// handOverWithin is how long the server may take to notice the end of the run. It makes
+	// no record of a hand-over whose message was lost.
+	handOverWithin = 2 * time.Second
 	// endWithin is how long a server may clean up after it was asked to end.
 	endWithin = 3 * time.Second
 	// killWithin is how long the system may take to end a killed process.
@@ -72,7 +76,7 @@ func Wait(ctx context.Context, folder string, limits Limits, progress *Progress)
 	watch := newStopwatch(limits, time.Now)
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	for result.look(server); result.Ended == ""; result.look(server) {
+	for result.look(server, 0); result.Ended == ""; result.look(server, watch.ran) {
 		if result.Ended = watch.end(&result.State); result.Ended != "" {
 			break
 		}
@@ -86,7 +90,10 @@ func Wait(ctx context.Context, folder string, limits Limits, progress *Progress)
 			return result
 		}
 	}
-	if result.Ended == endedLimit || result.Ended == endedSilent {
+	ended := result.Ended
+	result.checkRecord()
+	// A server that has only the record left keeps to its own time limit.
+	if result.Ended == endedLimit || ended == endedSilent {
 		result.IsLeft = !endServer(server, result.ProcessID)
 	}
 	return result
@@ -94,21 +101,41 @@ func Wait(ctx context.Context, folder string, limits Limits, progress *Progress)
 
 // look reads what the server has published. It sets Ended if there is nothing left to wait
 // for.
-func (r *Result) look(server *scratch.Visitor) {
+func (r *Result) look(server *scratch.Visitor, ran time.Duration) {
 	alive, err := server.Alive()
 	if err != nil {
 		r.Ended, r.Reason = endedUnknown, err.Error()
 		return
 	}
 	// A process publishes its own ID, which is also in the name of its folder.
+	_, missing := server.Root().Lstat(rpc.HandOverName) // first: the server publishes before it takes the file
 	if state, err := rpc.ReadState(server.Root()); err == nil && state.ProcessID == server.ProcessID {
 		r.State = state
 	}
+	// A server that has just started may not have its lock yet.
+	isHandedOver := missing == nil && ran < handOverWithin
 	switch {
-	case r.ProcessID != -1 && r.Waiting == 0:
+	case r.ProcessID != -1 && r.Waiting == 0 && !r.Recording && !isHandedOver:
 		r.Ended = endedStored
-	case !alive:
+	case !alive && !isHandedOver:
 		r.Ended = endedGone
+	}
+}
+
+// checkRecord reports a record that is not stored when the wait ends. If it is all that was
+// left, all results are stored.
+func (r *Result) checkRecord() {
+	why, isEnd := map[string]string{
+		endedLimit:  "the time limit azure.timeouts.drain has passed; raise it in nx.json to wait longer",
+		endedSilent: "the cache process has stopped responding",
+		endedGone:   "the cache process exited first",
+	}[r.Ended]
+	if !r.Recording || !isEnd {
+		return
+	}
+	r.RecordProblem = "the record of this run is not stored: " + why
+	if r.Waiting == 0 {
+		r.Ended = endedStored
 	}
 }
 
@@ -123,6 +150,7 @@ type stopwatch struct {
 	clock *awake.Clock
 	beat  uint64        // of the last state
 	heard time.Duration // when that was new
+	ran   time.Duration // so far
 }
 
 func newStopwatch(limits Limits, now func() time.Time) *stopwatch {
@@ -132,6 +160,7 @@ func newStopwatch(limits Limits, now func() time.Time) *stopwatch {
 // end returns why the wait is over, or "" while the wait continues.
 func (watch *stopwatch) end(state *rpc.State) string {
 	ran := watch.clock.Ran()
+	watch.ran = ran
 	if state.ProcessID != -1 && state.Beat != watch.beat {
 		watch.beat, watch.heard = state.Beat, ran
 	}

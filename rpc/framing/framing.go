@@ -1,4 +1,6 @@
-package rpc
+// Package framing reads and writes the messages of the protocol of package rpc: a header with
+// a length, and one JSON text. It must not know what a message means.
+package framing
 
 import (
 	"bufio"
@@ -14,8 +16,8 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 )
 
-// messages is a stream of messages that records why reading ended.
-type messages struct {
+// Messages is a stream of messages that records why reading ended.
+type Messages struct {
 	jsonrpc2.ObjectStream
 	in    *bufio.Reader
 	close func() error // once
@@ -23,8 +25,9 @@ type messages struct {
 	err   error
 }
 
-func newMessages(stream io.ReadWriteCloser) *messages {
-	return &messages{
+// New returns the messages of a stream.
+func New(stream io.ReadWriteCloser) *Messages {
+	return &Messages{
 		ObjectStream: jsonrpc2.NewBufferedStream(stream, jsonrpc2.VSCodeObjectCodec{}),
 		in:           bufio.NewReader(stream),
 		close:        sync.OnceValue(stream.Close),
@@ -33,7 +36,7 @@ func newMessages(stream io.ReadWriteCloser) *messages {
 
 // ReadObject returns [io.EOF] only between two messages. It is stricter than the codec: it
 // rejects a message whose length does not match its header, and an endless header.
-func (m *messages) ReadObject(v any) error {
+func (m *Messages) ReadObject(v any) error {
 	_, err := m.in.Peek(1)
 	if err == nil {
 		if err = readMessage(m.in, v); err == io.EOF {
@@ -101,9 +104,10 @@ func readHeader(in *bufio.Reader) (length int64, err error) {
 const maxMessage = 1 << 30
 
 // Close returns once the stream is closed, even if another goroutine closes it.
-func (m *messages) Close() error { return m.close() }
+func (m *Messages) Close() error { return m.close() }
 
-func (m *messages) problem(ctx context.Context) error {
+// Problem is the error that ended reading, unless that was the end of the stream or of ctx.
+func (m *Messages) Problem(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err == nil || m.err == io.EOF || ctx.Err() != nil {

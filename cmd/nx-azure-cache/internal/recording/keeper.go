@@ -1,0 +1,99 @@
+// Package recording keeps the record of a run (package runs): it adds where the run comes
+// from, writes the record to the cache directory, and stores it in the scope of the run. It
+// must not know the protocol, nor how a record is made.
+package recording
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/gitfiles"
+)
+
+// localName is the file in the folder .nx-azure-cache of the cache directory.
+const localName = "last-run"
+
+// gitTimeout is how long git may take to name the commit.
+const gitTimeout = 2 * time.Second
+
+// Keeper keeps the record of a run.
+type Keeper struct {
+	// Blobs is the storage of the scope that the run writes; nil: the record is not stored.
+	Blobs      cache.Blobs
+	Prefix     string
+	Scope      trust.Scope
+	Signer     *trust.Signer    // nil: the record is not signed
+	Provenance trust.Provenance // of the run
+	Workspace  string           // path
+	// Summarize, if set, is called with the record once it is kept, before the client stops
+	// waiting. The error is a line for people.
+	Summarize func(ctx context.Context, record *runs.Record) error
+}
+
+// IsStored reports whether Keep stores records.
+func (k *Keeper) IsStored() bool { return k.Blobs != nil }
+
+// Keep completes a record and keeps it: in the cache directory, where the last record stays,
+// and in the storage. Each step is tried, even if an earlier one fails. The error is one line
+// for people.
+func (k *Keeper) Keep(ctx context.Context, folder *scratch.Folder, record *runs.Record) error {
+	record.Scope, record.Tool = k.Scope, k.Provenance.Tool
+	record.Source = k.source(ctx)
+	body, err := runs.Encode(record)
+	if err == nil {
+		local := publish(folder, body) // first, because it takes no time
+		err = cmp.Or(k.store(ctx, record, body), local)
+	}
+	if k.Summarize != nil {
+		err = errors.Join(err, k.Summarize(ctx, record))
+	}
+	return err
+}
+
+func publish(folder *scratch.Folder, body []byte) error {
+	err := folder.Publish(localName, body)
+	if err != nil {
+		err = fmt.Errorf("it cannot be written to the cache directory: %w", err)
+	}
+	return err
+}
+
+// store stores the record with one request. A record that is there already has been stored by
+// an attempt whose response was lost.
+func (k *Keeper) store(ctx context.Context, record *runs.Record, body []byte) error {
+	if !k.IsStored() {
+		return nil
+	}
+	name := runs.Name(k.Prefix, k.Scope, record.Ended, record.Session)
+	metadata, err := runs.Metadata(name, body, k.Signer)
+	if err == nil {
+		err = k.Blobs.Put(ctx, name, bytes.NewReader(body), metadata)
+	}
+	if errors.Is(err, cache.ErrExists) {
+		return nil
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("the time limit azure.timeouts.drain has passed; raise it in nx.json to wait longer")
+	}
+	return err
+}
+
+// source says where the run comes from. The CI's variables say it; on other machines, git
+// names the commit.
+func (k *Keeper) source(ctx context.Context) runs.Source {
+	source := runs.Source{Repository: k.Provenance.Repository, Ref: k.Provenance.Ref, Commit: k.Provenance.Commit, Run: k.Provenance.Run}
+	if source.Commit == "" && k.Scope == trust.Local {
+		ctx, cancel := context.WithTimeout(ctx, gitTimeout)
+		defer cancel()
+		source.Commit = gitfiles.Head(ctx, k.Workspace)
+	}
+	return source
+}

@@ -1,0 +1,219 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs/recorder"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+)
+
+// HandOverName is the file in the server's folder with the hand-over.
+const HandOverName = "run.json"
+
+// maxReserve is how long before the time limit the record is made, even if outcomes are
+// unknown, so that it can still be stored.
+const maxReserve = 2 * time.Second
+
+// RunEndedParams are the params of the notification runEnded.
+type RunEndedParams struct {
+	CacheDirectory string `json:"cacheDirectory"`
+}
+
+func (p *RunEndedParams) check() error { return checkPath("cacheDirectory", p.CacheDirectory) }
+
+// ending is the end of the run, once the client has reported it.
+type ending struct {
+	done      chan struct{} // closed when the record is made; nil before runEnded
+	isAwaited bool          // a client that ends should wait for it
+	problem   string        // why the record is not stored
+}
+
+// runEnded handles the notification of that name, once. It works on a goroutine, for which
+// shutdown and the end of the session wait. Invalid params are ignored, as in each
+// notification.
+func (s *server) runEnded(ctx context.Context, raw json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	session := s.session
+	if session == nil || session.Cache == nil || session.Records == nil || s.ending.done != nil || s.refusal != nil {
+		return
+	}
+	done := make(chan struct{})
+	s.ending = ending{done: done, isAwaited: session.Records.IsAwaited}
+	earlier := []<-chan struct{}{s.localHits}
+	for _, r := range s.running {
+		earlier = append(earlier, r.handled)
+	}
+	s.records.Go(func() {
+		defer close(done)
+		err := s.keepRecord(ctx, raw, session, earlier)
+		s.mu.Lock()
+		s.ending.isAwaited = false
+		if err != nil {
+			s.ending.problem = printable.Short(printable.Line("the record of this run is not stored: "+err.Error()), maxReason)
+		}
+		s.mu.Unlock()
+		s.publish(ctx, session.Cache)
+	})
+}
+
+// keepRecord makes the record of the run, and keeps it. It only logs an invalid hand-over.
+func (s *server) keepRecord(ctx context.Context, raw json.RawMessage, session *Session, earlier []<-chan struct{}) (err error) {
+	defer recoverPanic(ctx, "runEnded", &err)
+	ctx, cancel := context.WithTimeout(ctx, session.Drain)
+	defer cancel()
+	keep := handle(lenient, func(_ context.Context, _ *jsonrpc2.Conn, params *RunEndedParams) (any, error) {
+		folder, err := session.Cache.Folder(params.CacheDirectory)
+		if err != nil {
+			return nil, invalidHandOver{err}
+		}
+		s.publish(ctx, session.Cache) // before the file is gone, so that drain waits for one or the other
+		handOver, err := takeHandOver(folder)
+		if err != nil {
+			return nil, invalidHandOver{err}
+		}
+		ended := time.Now()
+		s.settle(ctx, session, earlier)
+		header := s.header
+		header.Ended, header.Totals.Summary = ended, session.Cache.Summary()
+		record := s.recorder.Record(handOver, header)
+		return nil, session.Records.Keep(ctx, folder, record)
+	})
+	_, err = keep(ctx, nil, raw)
+	_, isWire := errors.AsType[*jsonrpc2.Error](err)
+	if _, ok := errors.AsType[invalidHandOver](err); ok || isWire {
+		zerolog.Ctx(ctx).Debug().Err(err).Msg("runEnded")
+		return nil
+	}
+	return err
+}
+
+// invalidHandOver means that there is no record, because the client has not handed over
+// valid data.
+type invalidHandOver struct{ error }
+
+// takeHandOver reads the hand-over, and removes it in any case.
+func takeHandOver(folder *scratch.Folder) (*recorder.HandOver, error) {
+	handOver, err := readHandOver(folder.Root)
+	return handOver, errors.Join(err, folder.RemoveAll(HandOverName))
+}
+
+// readHandOver reads the hand-over. The folder is private, so nothing replaces the file
+// meanwhile.
+func readHandOver(folder *os.Root) (*recorder.HandOver, error) {
+	info, err := folder.Lstat(HandOverName)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular(): // opening a FIFO would block
+		return nil, errors.New("the hand-over is not a file")
+	case info.Size() > recorder.MaxHandOver:
+		return nil, errors.New("the hand-over is too large")
+	}
+	f, err := folder.Open(HandOverName)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // opened for reading: nothing is lost
+	return recorder.ReadHandOver(f)
+}
+
+// settle waits until the outcomes of all accepted results and local hits are known, or it is
+// time to make the record.
+func (s *server) settle(ctx context.Context, session *Session, earlier []<-chan struct{}) {
+	reserve := min(session.Drain/10, maxReserve)
+	ctx, cancel := context.WithTimeout(ctx, session.Drain-reserve)
+	defer cancel()
+	wait(ctx, earlier...)
+	_ = session.Cache.Drain(ctx) // the record says what is unknown
+	s.backfill.Wait(ctx)
+}
+
+// wait waits until the channels are closed or ctx ends. A channel may be nil.
+func wait(ctx context.Context, channels ...<-chan struct{}) {
+	for _, channel := range channels {
+		if channel == nil {
+			continue
+		}
+		select {
+		case <-channel:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// recorded returns a channel that is closed when the record of the run is made, or nil.
+func (s *server) recorded() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending.done
+}
+
+// newHeader returns what a record says of the run itself, as far as this package knows it.
+func newHeader(params *InitializeParams, session *Session) runs.Record {
+	return runs.Record{
+		Session: session.Cache.Session(), Mode: session.Mode, CI: params.CI,
+		Nx: params.NxVersion, OS: runtime.GOOS, Arch: runtime.GOARCH,
+	}
+}
+
+// recordLookup records the outcome of a retrieve.
+func (s *server) recordLookup(params *RetrieveParams, hit *cache.Hit, err error) {
+	_, isUnreadable := errors.AsType[*cache.UnreadableError](err)
+	switch {
+	case err == nil:
+		s.recorder.Hit(params.Hash, hit)
+	case errors.Is(err, cache.ErrNotFound):
+		s.recorder.Miss(params.Hash, "", recorder.Problem{})
+	case isUnreadable:
+		s.recorder.Miss(params.Hash, runs.LookupDamaged, s.problem(err.Error(), diagnostic.EntryUnreadable, params.CacheDirectory))
+	case errors.Is(err, cache.ErrDamaged):
+		s.recorder.Miss(params.Hash, runs.LookupDamaged, s.problemOf(err, params.CacheDirectory))
+	case !errors.Is(err, context.Canceled):
+		s.recorder.Miss(params.Hash, runs.LookupFailed, s.problemOf(err, params.CacheDirectory))
+	}
+}
+
+// recordRejection records that a result was not accepted.
+func (s *server) recordRejection(params *StoreParams, reason string, err error) {
+	problem := s.problem(reason, diagnostic.ResultChanged, params.CacheDirectory)
+	if err != nil {
+		problem = s.problemOf(err, params.CacheDirectory)
+	}
+	if errors.Is(err, cache.ErrSkipped) { // no one needs to act
+		problem.Diagnostic = ""
+	}
+	s.recorder.Reject(params.Hash, problem)
+}
+
+func (s *server) problemOf(err error, cacheDirectory string) recorder.Problem {
+	_, code := classify(err)
+	return s.problem(err.Error(), code, cacheDirectory)
+}
+
+// problem returns a problem for the record, which holds no paths of this machine.
+func (s *server) problem(reason string, code diagnostic.Code, cacheDirectory string) recorder.Problem {
+	var names []string
+	home, _ := os.UserHomeDir() // "" if unknown
+	for _, path := range [][2]string{{cacheDirectory, "<cacheDirectory>"}, {s.workspaceRoot, "<workspaceRoot>"}, {home, "~"}} {
+		if filepath.Dir(path[0]) != path[0] && path[0] != "" {
+			names = append(names, path[0], path[1])
+		}
+	}
+	return recorder.Problem{Reason: strings.NewReplacer(names...).Replace(printable.Line(reason)), Diagnostic: code}
+}

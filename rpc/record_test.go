@@ -1,0 +1,235 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// keeping is a session that keeps its record.
+type keeping struct {
+	*client
+	served *cache.Cache
+	kept   chan *runs.Record
+}
+
+func startKeeping(t *testing.T, blobs cache.Blobs, drain time.Duration, keep func(context.Context) error) *keeping {
+	t.Helper()
+	k := &keeping{served: newCache(blobs), kept: make(chan *runs.Record, 10)}
+	k.client = start(t, session(rpc.Session{
+		Cache: k.served, Mode: cache.ReadWrite, Drain: drain,
+		Records: &rpc.Records{IsAwaited: true, Keep: func(ctx context.Context, _ *scratch.Folder, record *runs.Record) error {
+			k.kept <- record
+			return keep(ctx)
+		}},
+	}))
+	if got := k.initialize(); !got.Records {
+		t.Fatalf("got %+v, want records", got)
+	}
+	return k
+}
+
+func succeeds(context.Context) error { return nil }
+
+// handOver writes the hand-over as a client does, and reports the end of the run.
+func (k *keeping) handOver(dir, content string) {
+	k.t.Helper()
+	folder := scratch.FolderPath(dir, k.served.Session())
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		k.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, rpc.HandOverName), []byte(content), 0o600); err != nil {
+		k.t.Fatal(err)
+	}
+	k.notify("runEnded", object{"cacheDirectory": dir})
+}
+
+const oneTask = `{"tasks": [{"id": "a:build", "hash": "1", "status": "success", "cache": true}]}`
+
+// The record has the outcomes of results that were still being stored, and a client that
+// watches the state knows that a record is being made, and that no result waits.
+func TestRecordWaitsForResults(t *testing.T) {
+	blobs := newGatedPuts()
+	var k *keeping
+	dir := newResult(t, "1", "hello")
+	var during rpc.State
+	k = startKeeping(t, blobs, time.Minute, func(context.Context) error {
+		during = onlyState(t, dir)
+		return nil
+	})
+	k.call("store", storeParams("1", dir), nil)
+	<-blobs.arrived
+	k.handOver(dir, oneTask)
+	for state := onlyState(t, dir); !state.Recording; state = onlyState(t, dir) {
+	}
+	if got := onlyState(t, dir); got.Waiting != 1 {
+		t.Errorf("got %+v, want one waiting", got)
+	}
+	close(blobs.gate)
+	k.call("shutdown", object{}, nil)
+	record := <-k.kept
+	if len(record.Tasks) != 1 || record.Tasks[0].Outcome != runs.Stored || record.Totals.Stored != 1 {
+		t.Errorf("got %+v", record)
+	}
+	if record.Nx != "24.0.6" || !record.CI || record.Session != k.served.Session() || record.Mode != cache.ReadWrite || record.OS == "" {
+		t.Errorf("got the header %+v", record)
+	}
+	if !during.Recording || during.Waiting != 0 {
+		t.Errorf("got %+v while the record was kept", during)
+	}
+	if exists(t, scratch.FolderPath(dir, k.served.Session()), rpc.HandOverName) {
+		t.Error("the hand-over is left")
+	}
+	for state := onlyState(t, dir); state.Recording; state = onlyState(t, dir) {
+	}
+}
+
+func exists(t *testing.T, path ...string) bool {
+	t.Helper()
+	_, err := os.Lstat(filepath.Join(path...))
+	return err == nil
+}
+
+// A run has one record, however often the client reports its end, and none after shutdown.
+func TestRecordIsMadeOnce(t *testing.T) {
+	k := startKeeping(t, new(cachetest.Memory), time.Minute, succeeds)
+	dir := t.TempDir()
+	k.handOver(dir, oneTask)
+	k.handOver(dir, oneTask)
+	k.call("shutdown", object{}, nil)
+	k.handOver(dir, oneTask)
+	if err := k.end(); err != nil {
+		t.Error(err)
+	}
+	if len(k.kept) != 1 {
+		t.Errorf("got %d records, want 1", len(k.kept))
+	}
+}
+
+// The end of stdin does not end the making of the record.
+func TestRecordAfterTheEndOfStdin(t *testing.T) {
+	var isDone atomic.Bool
+	blobs := newGatedPuts()
+	k := startKeeping(t, blobs, time.Minute, func(context.Context) error {
+		isDone.Store(true)
+		return nil
+	})
+	dir := newResult(t, "1", "hello")
+	k.call("store", storeParams("1", dir), nil)
+	<-blobs.arrived
+	k.handOver(dir, oneTask)
+	k.Close()
+	close(blobs.gate)
+	if err := <-k.client.served; err != nil {
+		t.Error(err)
+	}
+	if record := <-k.kept; !isDone.Load() || record.Tasks[0].Outcome != runs.Stored {
+		t.Errorf("got %+v", record)
+	}
+}
+
+// A result that is not stored in time is not stored, and the record says why.
+func TestRecordAtTheTimeLimit(t *testing.T) {
+	blobs := newGatedPuts()
+	k := startKeeping(t, blobs, 500*time.Millisecond, succeeds)
+	dir := newResult(t, "1", "hello")
+	k.call("store", storeParams("1", dir), nil)
+	<-blobs.arrived
+	k.handOver(dir, oneTask)
+	task := (<-k.kept).Tasks[0]
+	if task.Outcome != runs.NotStored || task.Diagnostic != "NXAC100" || task.Reason == "" {
+		t.Errorf("got %+v", task)
+	}
+	close(blobs.gate)
+}
+
+// A record that cannot be kept is a line in the state, and nothing else.
+func TestRecordProblem(t *testing.T) {
+	for name, keep := range map[string]func(context.Context) error{
+		"an error": func(context.Context) error { return errors.New("no\nroute \x1b[31m") },
+		"a panic":  func(context.Context) error { panic("no\nroute") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := startKeeping(t, new(cachetest.Memory), time.Minute, keep)
+			dir := t.TempDir()
+			k.handOver(dir, oneTask)
+			k.call("shutdown", object{}, nil)
+			var got rpc.State
+			for got = onlyState(t, dir); got.Recording; got = onlyState(t, dir) {
+			}
+			const want = "the record of this run is not stored: "
+			if !strings.HasPrefix(got.RecordProblem, want) || !strings.Contains(got.RecordProblem, "no") || strings.ContainsAny(got.RecordProblem, "\n\x1b") {
+				t.Errorf("got %q", got.RecordProblem)
+			}
+			if got.Waiting != 0 || got.Problems != nil || got.Summary.Failed != 0 {
+				t.Errorf("got %+v, want no other problem", got)
+			}
+		})
+	}
+}
+
+// What is not a valid hand-over makes no record and no line, and is removed.
+func TestInvalidHandOver(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, []byte(oneTask), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, make := range map[string]func(path string) error{
+		"no file":  func(string) error { return nil },
+		"a link":   func(path string) error { return os.Symlink(outside, path) },
+		"a folder": func(path string) error { return os.MkdirAll(filepath.Join(path, "a"), 0o700) },
+		"no JSON":  func(path string) error { return os.WriteFile(path, []byte("{"), 0o600) },
+		"too large": func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 64<<20+1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := startKeeping(t, new(cachetest.Memory), time.Minute, succeeds)
+			dir := t.TempDir()
+			folder := scratch.FolderPath(dir, k.served.Session())
+			if err := os.MkdirAll(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := make(filepath.Join(folder, rpc.HandOverName)); err != nil {
+				t.Fatal(err)
+			}
+			k.notify("runEnded", object{"cacheDirectory": dir})
+			k.call("shutdown", object{}, nil)
+			if exists(t, folder, rpc.HandOverName) || len(k.kept) > 0 {
+				t.Errorf("got %d records, or the file is left", len(k.kept))
+			}
+			if got := onlyState(t, dir); got.RecordProblem != "" || got.Recording {
+				t.Errorf("got %+v", got)
+			}
+			if !exists(t, outside) {
+				t.Error("the target of the link is gone")
+			}
+		})
+	}
+}
+
+// A record holds no paths of this machine, not even in reasons.
+func TestRecordHoldsNoPaths(t *testing.T) {
+	dir := t.TempDir()
+	k := startKeeping(t, hooked{Blobs: new(cachetest.Memory), get: func(context.Context, string) (*cache.Blob, error) {
+		return nil, fmt.Errorf("open %s/x: denied", dir)
+	}}, time.Minute, succeeds)
+	k.fail("retrieve", retrieveParams("1", dir))
+	k.handOver(dir, oneTask)
+	task := (<-k.kept).Tasks[0]
+	if task.Lookup != runs.LookupFailed || strings.Contains(task.Reason, dir) || !strings.Contains(task.Reason, "<cacheDirectory>/x") {
+		t.Errorf("got %+v", task)
+	}
+}

@@ -1,0 +1,25 @@
+'use strict';
+
+const { spawnSync } = require('node:child_process');
+const zlib = require('node:zlib');
+
+/**
+ * Decompresses zstd. Before 22.15, Node cannot, and the program zstd does.
+ *
+ * @param {Buffer} compressed
+ * @returns {Buffer}
+ */
+function unzstd(compressed) {
+  const { zstdDecompressSync } = /** @type {any} */ (zlib);
+  if (zstdDecompressSync) return zstdDecompressSync(compressed);
+  const maxBuffer = 64 * 1024 * 1024;
+  const { status, stdout, stderr, error } = spawnSync('zstd', ['-dc'], {
+    ...{ input: compressed, maxBuffer, timeout: 60_000 },
+  });
+  if (error || status !== 0) {
+    throw new Error(`zstd -dc: ${error ?? stderr}`, { cause: error });
+  }
+  return stdout;
+}
+
+exports.unzstd = unzstd;
