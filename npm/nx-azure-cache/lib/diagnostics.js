@@ -56,6 +56,8 @@ const diagnostics = {
   cancelled: 'NXAC101',
   /** The cache process does not respond, or exited, before it stored its results. */
   resultsLost: 'NXAC102',
+  /** The record of the run is not stored. */
+  recordFailed: 'NXAC103',
 
   // Notes, which are not problems.
   /** After Ctrl-C, results are still being stored. */
