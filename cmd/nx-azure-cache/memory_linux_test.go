@@ -14,6 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
@@ -97,7 +98,7 @@ func TestMemory(t *testing.T) {
 		config.ConnectionVariable: service.ConnectionString(server.URL),
 	}, "serve")
 	s := p.session()
-	s.initialize(`{"container": "artifacts"}`)
+	initialized, _ := s.initialize(`{"container": "artifacts", "records": "all"}`)
 
 	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 	large := largeResults()
@@ -129,6 +130,15 @@ func TestMemory(t *testing.T) {
 	}
 	wg.Wait()
 	s.awaitStored(len(large))
+	t.Logf("before the record: %d MiB", peakMemory(t, p.Process.Pid)>>10)
+	run := storing{session: s, dir: from, folder: scratch.FolderPath(from, initialized.Session)}
+	run.handOver(t, largeHandOver(1000))
+	if err := s.Call(t.Context(), "shutdown", nil, nil); err != nil {
+		t.Error(err)
+	}
+	if _, record := run.lastRun(t); len(record.Tasks) != 1000 {
+		t.Errorf("got a record of %d tasks", len(record.Tasks))
+	}
 	if got := peakMemory(t, p.Process.Pid); got > maxMemory {
 		t.Errorf("got a peak of %d MiB, want at most %d", got>>10, maxMemory>>10)
 	} else {
