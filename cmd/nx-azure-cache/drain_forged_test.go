@@ -97,6 +97,7 @@ func TestDrainOfAForgedState(t *testing.T) {
 		"with a negative number of results": stateOf(os.Getpid(), -1),
 		"with many problems":                signed(fmt.Sprintf(`{"processId":%d,"problems":[{},{},{},{},{},{}]}`, os.Getpid())),
 		"with a long problem":               signed(fmt.Sprintf(`{"processId":%d,"problems":[{"hash":"1","outcome":"failed","reason":"%s"}]}`, os.Getpid(), strings.Repeat("x", 5000))),
+		"with a long line about a record":   signed(fmt.Sprintf(`{"processId":%d,"recordProblem":"%s"}`, os.Getpid(), strings.Repeat("x", 5000))),
 		"with no hash":                      signed(fmt.Sprintf(`{"processId":%d,"problems":[{"hash":"../x","outcome":"failed","reason":"x"}]}`, os.Getpid())),
 		"a large one":                       stateOf(os.Getpid(), 0) + strings.Repeat(" ", 64<<10),
 		"without its sum":                   "00000000 {}",
@@ -121,6 +122,35 @@ func TestDrainOfAForgedState(t *testing.T) {
 		}
 		checkUnknown(t, folder, "")
 	})
+}
+
+// A server that does not take the hand-over, because no message told it to, is waited for
+// only for a moment, and not ended.
+func TestDrainOfAHandOverThatIsNotTaken(t *testing.T) {
+	own := fmt.Sprintf("%d-abcdefgh", os.Getpid())
+	for _, limit := range []string{"100ms", "1m"} {
+		folder := forge(t, own, stateOf(os.Getpid(), 0))
+		if err := os.WriteFile(filepath.Join(folder, "run.json"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, stderr := drainIt(t, folder, limit); got.Ended != "stored" || got.RecordProblem != "" || stderr != "" {
+			t.Errorf("%s: got %+v and %q", limit, got, stderr)
+		}
+	}
+}
+
+// If the server is silent or gone before it has stored the record, that is what is reported.
+func TestDrainOfALostRecord(t *testing.T) {
+	bystander := startBystander(t, os.Geteuid()).Process.Pid
+	state := signed(fmt.Sprintf(`{"processId":%d,"waiting":0,"summary":{},"problems":null,"recording":true}`, bystander))
+	folder := forge(t, fmt.Sprintf("%d-abcdefgh", bystander), state)
+	if err := os.Remove(folder + ".lock"); err != nil { // as after its end
+		t.Fatal(err)
+	}
+	const want = "the record of this run is not stored: the cache process exited first"
+	if got, _ := drainIt(t, folder, "1m"); got.Ended != "stored" || got.RecordProblem != want {
+		t.Errorf("got %+v, want %q", got, want)
+	}
 }
 
 // A folder that no server of this user has created is rejected.

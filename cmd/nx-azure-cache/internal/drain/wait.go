@@ -80,7 +80,7 @@ func Wait(ctx context.Context, folder string, limits Limits, progress *Progress)
 		if result.Ended = watch.end(&result.State); result.Ended != "" {
 			break
 		}
-		if result.ProcessID != -1 {
+		if result.Waiting > 0 || result.Recording {
 			progress.show(result.State)
 		}
 		select {
@@ -90,10 +90,10 @@ func Wait(ctx context.Context, folder string, limits Limits, progress *Progress)
 			return result
 		}
 	}
-	ended := result.Ended
+	hangs := result.Ended == endedSilent && result.Recording
 	result.checkRecord()
 	// A server that has only the record left keeps to its own time limit.
-	if result.Ended == endedLimit || ended == endedSilent {
+	if result.Ended == endedLimit || result.Ended == endedSilent || hangs {
 		result.IsLeft = !endServer(server, result.ProcessID)
 	}
 	return result
@@ -122,19 +122,18 @@ func (r *Result) look(server *scratch.Visitor, ran time.Duration) {
 	}
 }
 
-// checkRecord reports a record that is not stored when the wait ends. If it is all that was
-// left, all results are stored.
+// checkRecord reports a record that is not stored when the wait ends. If no result is left,
+// all results are stored, and the wait was for the record or its beginning.
 func (r *Result) checkRecord() {
-	why, isEnd := map[string]string{
+	why, isEarly := map[string]string{
 		endedLimit:  "the time limit azure.timeouts.drain has passed; raise it in nx.json to wait longer",
 		endedSilent: "the cache process has stopped responding",
 		endedGone:   "the cache process exited first",
 	}[r.Ended]
-	if !r.Recording || !isEnd {
-		return
+	if isEarly && r.Recording {
+		r.RecordProblem = "the record of this run is not stored: " + why
 	}
-	r.RecordProblem = "the record of this run is not stored: " + why
-	if r.Waiting == 0 {
+	if isEarly && r.ProcessID != -1 && r.Waiting == 0 {
 		r.Ended = endedStored
 	}
 }
