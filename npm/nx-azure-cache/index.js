@@ -6,10 +6,11 @@ const path = require('node:path');
 const { binaryPath } = require('./lib/binary');
 const { codeOf, diagnostics, withDiagnostic } = require('./lib/diagnostics');
 const { readEnvironment } = require('./lib/environment');
-const { fileError, fileSystemError } = require('./lib/file-error');
+const { fileError } = require('./lib/file-error');
 const { annotateInCI, silenceInTask, notice } = require('./lib/notices');
 const { aliasName, ownName } = require('./lib/other-caches');
 const { reportOff } = require('./lib/off');
+const { ownFolder, writeOwnFile } = require('./lib/own-file');
 const { reasonOf } = require('./lib/reason');
 const {
   configurationOf,
@@ -101,12 +102,13 @@ function remoteCache(server) {
     run,
     lookups,
     localHits,
+    record,
     tasks,
     paramsOfTask,
   } = server;
   const { mode, session, idleTimeout } = settings;
   const folderIn = (/** @type {string} */ cacheDirectory) =>
-    path.join(cacheDirectory, '.nx-azure-cache', session);
+    ownFolder(cacheDirectory, session);
   tasks.folderIn = folderIn;
   tasks.onLocalHit = (hit) => localHits.add(hit);
   const root = workspaceRoot();
@@ -121,7 +123,8 @@ function remoteCache(server) {
       run.storeAnswered(isAccepted);
     }
   };
-  return {
+  /** @type {RemoteCache} */
+  const cache = {
     async retrieve(hash, cacheDirectory) {
       run.cacheDirectory ||= cacheDirectory;
       const about = paramsOfTask('retrieve', hash);
@@ -152,6 +155,7 @@ function remoteCache(server) {
         if (code === 0) run.notStored();
         return false;
       }
+      const took = record?.takeTook(hash);
       const declared = { workspaceRoot: root, outputs };
       const snapshot = takeSnapshot(hash, cacheDirectory, declared);
       run.cacheDirectory ||= cacheDirectory;
@@ -163,8 +167,7 @@ function remoteCache(server) {
           terminalOutput,
           (output) => {
             const result = { hash, cacheDirectory, code, ...output };
-            const params = { ...result, ...about, snapshot };
-            return send(params);
+            return send({ ...result, ...about, snapshot, took });
           },
         );
         if (typeof response?.queued !== 'boolean') throw unexpectedResponse();
@@ -178,6 +181,8 @@ function remoteCache(server) {
       }
     },
   };
+  tasks.record(cache, record);
+  return cache;
 }
 
 /**
@@ -257,89 +262,17 @@ async function withOutput(folder, terminalOutput, use) {
   }
   const terminalOutputPath = path.join(folder, randomUUID());
   try {
-    await writePrivateFile(terminalOutputPath, terminalOutput);
+    writeOwnFile(terminalOutputPath, terminalOutput);
     return await use({ terminalOutputPath }).catch(async (err) => {
       if (await exists(terminalOutputPath)) throw err;
       // Before its first request there, the server holds no lock in this cache
       // directory, and another process may have removed its folder. It holds one now.
-      await writePrivateFile(terminalOutputPath, terminalOutput);
+      writeOwnFile(terminalOutputPath, terminalOutput);
       return use({ terminalOutputPath });
     });
   } finally {
     await remove(terminalOutputPath); // unless the server took it
   }
-}
-
-/**
- * Writes a new file in a server's folder. Another process may be removing the folder,
- * such as `nx reset` or a server that cleans up its own folder beside it.
- *
- * @param {string} file
- * @param {string} text
- */
-async function writePrivateFile(file, text) {
-  for (let tries = 10; ; tries--) {
-    try {
-      await makeFolder(path.dirname(path.dirname(file)), { isShared: true });
-      await makeFolder(path.dirname(file), { isPrivate: true });
-      // wx follows no link. The output may be private to this user.
-      return await fs.writeFile(file, text, { flag: 'wx', mode: 0o600 });
-    } catch (err) {
-      const { code } = /** @type {NodeJS.ErrnoException} */ (err);
-      if (code !== 'ENOENT' || tries === 1) {
-        throw fileError(path.dirname(path.dirname(path.dirname(file))), err);
-      }
-    }
-  }
-}
-
-/**
- * Creates a folder unless it exists. Throws if the path is not a real folder: Node's
- * `recursive` would follow a link to wherever a repository points it. The server sets the
- * folder's final mode.
- *
- * @param {string} folder
- * @param {{ isPrivate?: boolean, isShared?: boolean }} [options] `isPrivate`: this user
- *   must own it; `isShared`: anyone who may use its parent may use it, too
- */
-async function makeFolder(
-  folder,
-  { isPrivate = false, isShared = false } = {},
-) {
-  const parent = path.dirname(folder);
-  const mode = isShared
-    ? ((await fs.stat(parent)).mode & 0o775) | 0o700
-    : 0o700;
-  await fs.mkdir(folder, { mode }).catch(async (err) => {
-    if (err.code === 'EACCES') throw await notWritable(parent);
-    if (err.code !== 'EEXIST') throw err;
-  });
-  const info = await fs.lstat(folder);
-  if (!info.isDirectory()) {
-    const kind = info.isSymbolicLink() ? 'a symbolic link' : 'not a directory';
-    throw occupied(
-      `${folder} is ${kind}; the remote cache follows no links and replaces no files there (is it committed to the repository?): delete it`,
-    );
-  }
-  if (isPrivate && process.geteuid && info.uid !== process.geteuid()) {
-    throw occupied(
-      `${folder} belongs to user ${info.uid} (did another user of this machine create it first?): delete it, or set cacheDirectory in nx.json to a directory of your own`,
-    );
-  }
-}
-
-/** @param {string} folder in which this user may not create anything */
-async function notWritable(folder) {
-  const { uid, mode } = await fs.stat(folder);
-  const octal = (mode & 0o777).toString(8).padStart(3, '0');
-  return occupied(
-    `this user cannot write to ${folder}, which belongs to user ${uid} and has mode ${octal} (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own`,
-  );
-}
-
-/** @param {string} text about something else at the place of the cache's folder */
-function occupied(text) {
-  return withDiagnostic(diagnostics.folderOccupied, fileSystemError(text));
 }
 
 /** @param {unknown} err */

@@ -73,6 +73,8 @@ class Client {
   #trace;
   #listeners;
   #pending = 0;
+  /** Messages that may be in the pipe in part. */
+  #writing = 0;
   #received = 0;
   #busySince = 0;
   #waited = 0;
@@ -140,6 +142,7 @@ class Client {
     reader.partialMessageTimeout = 0;
     const writer = new rpc.StreamMessageWriter(child.stdin);
     this.#trace = trace(reader, writer, env);
+    this.#countWrites(writer);
     this.#connection = rpc.createMessageConnection(reader, writer, undefined, {
       messageStrategy: {
         handleMessage: (message, next) => {
@@ -195,18 +198,37 @@ class Client {
   /**
    * Sends a notification while this process exits. It is written at once, because nothing
    * runs after that. If the child stops reading, this one and all later ones are lost. It
-   * must not be written into another message, so nothing is sent while calls are pending.
+   * must not be written into another message, so nothing is sent while one is in the pipe in
+   * part. Reports whether the message is on its way.
    *
    * @param {string} method
    * @param {object} params
    */
   notifyAtExit(method, params) {
-    if (this.#ended || this.#pending > 0) return;
+    if (this.#ended || this.#writing > 0) return false;
     const message = { jsonrpc: '2.0', method, params };
     this.#trace(message);
     const body = Buffer.from(JSON.stringify(message));
-    const header = `Content-Length: ${body.length}\r\n\r\n`;
-    writeNow(this.#child.stdin, Buffer.concat([Buffer.from(header), body]));
+    const header = Buffer.from(`Content-Length: ${body.length}\r\n\r\n`);
+    return writeNow(this.#child.stdin, Buffer.concat([header, body]));
+  }
+
+  /**
+   * Counts the messages that are being written. A message has two parts, and each may wait for
+   * the child to read. A write ends once the pipe has all of the message.
+   *
+   * @param {import('vscode-jsonrpc').MessageWriter} writer
+   */
+  #countWrites(writer) {
+    const { write } = writer;
+    writer.write = async (message) => {
+      this.#writing++;
+      try {
+        await write.call(writer, message);
+      } finally {
+        this.#writing--;
+      }
+    };
   }
 
   /** Whether the client has ended: it receives no more responses. */
@@ -342,18 +364,21 @@ function isServerError(err) {
 const fullPipeTimeout = 2_000;
 
 /**
- * Writes to a pipe without the event loop. Errors are ignored. The time limit restarts
- * whenever the child has read something. After an error or the time limit, the pipe is
- * closed: another message would become a part of this one, and would wait as long.
+ * Writes to a pipe without the event loop. Reports whether it has all bytes. The time limit
+ * restarts whenever the child has read something. After an error or the time limit, the pipe
+ * is closed: another message would become a part of this one, and would wait as long.
  *
  * @param {import('node:stream').Writable} stream
  * @param {Buffer} bytes
  */
 function writeNow(stream, bytes) {
-  if (stream.destroyed) return;
+  if (stream.destroyed) return false;
   const fd = /** @type {any} */ (stream)._handle?.fd;
   // On Windows, and under Bun, a pipe has no descriptor.
-  if (!(fd >= 0)) return void stream.write(bytes);
+  if (!(fd >= 0)) {
+    stream.write(bytes);
+    return true;
+  }
   let since = performance.now();
   for (let written = 0; written < bytes.length;) {
     try {
@@ -362,10 +387,14 @@ function writeNow(stream, bytes) {
     } catch (err) {
       const { code } = /** @type {NodeJS.ErrnoException} */ (err);
       const isLate = performance.now() - since > fullPipeTimeout;
-      if (code !== 'EAGAIN' || isLate) return void stream.destroy();
+      if (code !== 'EAGAIN' || isLate) {
+        stream.destroy();
+        return false;
+      }
       sleep(1);
     }
   }
+  return true;
 }
 
 exports.Client = Client;

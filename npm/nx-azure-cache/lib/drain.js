@@ -17,6 +17,8 @@ const { isSilent } = require('./notices');
  * @property {number} failed
  * @property {number} bytesRead
  * @property {number} bytesWritten
+ * @property {number} [saved] milliseconds for which the tasks of the hits ran when their
+ *   results were stored, as far as that is known
  */
 
 /** @typedef {import('./client').StoredParams} StoredParams */
@@ -32,6 +34,7 @@ const { isSilent } = require('./notices');
  * @property {number} waiting the number of results that are not stored
  * @property {Summary} summary
  * @property {StoredParams[] | null} problems
+ * @property {string} [recordProblem] why the record of the run is not stored
  */
 
 /**

@@ -139,8 +139,36 @@ function size(bytes) {
   return `${(bytes / unit).toFixed(1)} TB`;
 }
 
+/**
+ * Formats a time for people, such as "0.4 s", "12 s", "12 min 30 s" and "3 h 5 min".
+ *
+ * @param {number} milliseconds
+ */
+function duration(milliseconds) {
+  // 9,950 ms are rounded to 10 s, not to 10.0 s.
+  const tenths = Math.round(milliseconds / 100);
+  if (tenths < 100) return `${(tenths / 10).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  const minutes = Math.round(milliseconds / 60_000);
+  if (seconds < 60) return `${seconds} s`;
+  return seconds < 3600
+    ? units(seconds, 'min', 's')
+    : units(minutes, 'h', 'min');
+}
+
+/**
+ * @param {number} count of the smaller unit
+ * @param {string} large a unit of 60 smaller ones
+ * @param {string} small
+ */
+function units(count, large, small) {
+  const whole = `${Math.floor(count / 60)} ${large}`;
+  return count % 60 ? `${whole} ${count % 60} ${small}` : whole;
+}
+
 module.exports = {
   command,
+  duration,
   printable,
   printableJson,
   printableLine,

@@ -1,9 +1,9 @@
 'use strict';
 
-const path = require('node:path');
 const { codeOf, diagnostics } = require('./diagnostics');
 const { drain, emptySummary } = require('./drain');
 const { kinds, notice, report, withdraw } = require('./notices');
+const { ownFolder } = require('./own-file');
 const { cancelled, problemOf, reportBug } = require('./problems');
 const { reasonOf } = require('./reason');
 const { endAtSignals, isInterrupted } = require('./signals');
@@ -24,12 +24,21 @@ const { summaryLine } = require('./summary-line');
  * @property {number} idleTimeout milliseconds for which the server may be silent
  * @property {number} drain milliseconds for which the server stores after the end of the run
  * @property {boolean} [backfill] whether the server stores local hits that it lacks
+ * @property {boolean} [records] whether the server makes a record of the run
  * @property {boolean} tasks whether requests must name the task
  * @property {string} [diagnostic] the code of the reason why the cache is off
  */
 
 /** The most milliseconds to wait for a summary if no result waits to be stored. */
 const summaryLimit = 1_000;
+
+/**
+ * What the server knows about the end of the run.
+ *
+ * @typedef {object} HandedOver
+ * @property {string} cacheDirectory
+ * @property {boolean} isAwaited whether this process waits for the server's record
+ */
 
 /**
  * One run of Nx: its pending requests, its problems, and its end.
@@ -197,10 +206,14 @@ class Run {
    * vanish with the process. After a signal, such as that of Ctrl-C, it does not wait, and
    * the server continues by itself up to its limit. Leaving the TUI sends no signal, so the
    * process waits, and Ctrl-C ends the wait.
+   *
+   * @param {HandedOver} [handedOver]
    */
-  end() {
+  end(handedOver) {
+    this.cacheDirectory ||= handedOver?.cacheDirectory ?? '';
+    const isRecordAwaited = handedOver?.isAwaited ?? false;
     if (isInterrupted()) this.#reportCancelled();
-    else if (!this.#client.ended) this.#finish();
+    else if (!this.#client.ended) this.#finish(isRecordAwaited);
     this.#client.resume();
   }
 
@@ -226,10 +239,11 @@ class Run {
     return this.#waiting + this.#unanswered > 0;
   }
 
-  #finish() {
-    if (!this.#isLeft && !this.#showsSummary) return;
+  /** @param {boolean} isRecordAwaited */
+  #finish(isRecordAwaited) {
+    if (!this.#isLeft && !this.#showsSummary && !isRecordAwaited) return;
     const started = performance.now();
-    const result = this.#drain();
+    const result = this.#drain(isRecordAwaited);
     const waited = this.#client.waited + performance.now() - started;
     if (this.#showsSummary && result) {
       // A process that runs tasks several times opens several caches.
@@ -245,8 +259,11 @@ class Run {
     }
   }
 
-  /** @returns {DrainResult | undefined} undefined if nothing is known */
-  #drain() {
+  /**
+   * @param {boolean} isRecordAwaited
+   * @returns {DrainResult | undefined} undefined if nothing is known
+   */
+  #drain(isRecordAwaited) {
     if (!this.cacheDirectory) {
       return {
         ended: 'stored',
@@ -256,10 +273,11 @@ class Run {
       };
     }
     const isLeft = this.#isLeft;
-    if (isLeft) endAtSignals();
+    const isLong = isLeft || isRecordAwaited;
+    if (isLong) endAtSignals();
     const { session, drain: drainLimit, idleTimeout } = this.#session;
-    const limit = isLeft ? drainLimit : Math.min(drainLimit, summaryLimit);
-    const folder = path.join(this.cacheDirectory, '.nx-azure-cache', session);
+    const limit = isLong ? drainLimit : Math.min(drainLimit, summaryLimit);
+    const folder = ownFolder(this.cacheDirectory, session);
     try {
       const result = drain(this.#binary, this.#env, {
         folder,
@@ -272,6 +290,7 @@ class Run {
       for (const problem of result.problems ?? []) this.#report(problem);
       this.#reportEvicted(result.summary.evicted);
       if (isLeft) this.#reportUnstored(result);
+      reportRecord(result);
       return isLeft || result.ended === 'stored' ? result : undefined;
     } catch (err) {
       if (!isLeft) return undefined; // only the summary line is missing
@@ -310,6 +329,7 @@ class Run {
 
   /** @param {DrainResult} result */
   #reportUnstored({ ended, waiting, processId, isLeft }) {
+    if (waiting === 0 && ended !== 'gone') return; // only the record is not stored
     const seconds = this.#session.drain / 1000;
     const left = isLeft ? `; it does not exit: kill process ${processId}` : '';
     if (ended === 'limit') {
@@ -339,6 +359,16 @@ class Run {
       );
     }
   }
+}
+
+/**
+ * Reports that the run's record is not stored. That is no news to someone who ended the wait.
+ *
+ * @param {DrainResult} result
+ */
+function reportRecord({ ended, recordProblem }) {
+  if (ended === 'interrupted' || typeof recordProblem !== 'string') return;
+  notice('record', diagnostics.recordFailed, reasonOf(recordProblem));
 }
 
 /**

@@ -1,6 +1,7 @@
 'use strict';
 
 const { Client } = require('./client');
+const { handOver } = require('./hand-over');
 const { LocalHits } = require('./local-hits');
 const { Lookups } = require('./lookups');
 const { onExit, notice, write } = require('./notices');
@@ -9,6 +10,7 @@ const { codeOf, diagnostics, withDiagnostic } = require('./diagnostics');
 const { reportOff } = require('./off');
 const { firstLine } = require('./reason');
 const { Run } = require('./run');
+const { RunRecord } = require('./run-record');
 const { checkSession } = require('./session');
 const { isInterrupted, watchSignals } = require('./signals');
 const { readOnlyReason, showsSummary } = require('./summary-line');
@@ -35,6 +37,7 @@ const startTimeout = 10_000;
  * @property {Run} run
  * @property {Lookups} lookups
  * @property {LocalHits} localHits
+ * @property {RunRecord} [record] if the server wants it
  * @property {NxTasks} tasks
  * @property {ReturnType<typeof taskParams>} paramsOfTask
  * @property {boolean} isLost
@@ -97,6 +100,7 @@ function spawnServer(binary, env) {
  */
 async function initialize({ binary, env, lookups, state, ...spawned }, params) {
   const client = await spawned.client;
+  const started = Date.now();
   try {
     const session = await client.call('initialize', params, startTimeout);
     checkSession(session);
@@ -109,6 +113,8 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
         notice('summary variable', diagnostics.settingInvalid, problem);
       }
       const localHits = new LocalHits();
+      const record =
+        session.records === true ? new RunRecord({ started }) : undefined;
       const run = new Run({
         ...{ binary, env, client, session, localHits, showsSummary: isShown },
         readOnlyBy: readOnlyReason(config, ci),
@@ -116,13 +122,15 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
       state.run = run;
       watchSignals();
       onExit(() => {
-        run.end();
+        const cacheDirectory = record && handOver(client, session, record, env);
+        run.end(cacheDirectory ? { cacheDirectory, isAwaited: ci } : undefined);
         if (session.backfill === true && !isInterrupted()) {
           sendLocalHits(client, localHits, paramsOfTask);
         }
       });
       return {
-        ...{ client, session, run, lookups, localHits, tasks, paramsOfTask },
+        ...{ client, session, run, lookups, localHits, record },
+        ...{ tasks, paramsOfTask },
         get isLost() {
           return client.ended;
         },

@@ -3,7 +3,7 @@
 const {
   diagnostics: { localOnly, readOnly },
 } = require('./diagnostics');
-const { size } = require('./printable');
+const { duration, size } = require('./printable');
 
 /** @import { DrainResult } from './drain' */
 /** @import { Session } from './run' */
@@ -47,7 +47,7 @@ function summaryLine(
     [localHits, localHitsPart(localHits, session)],
   ];
   return [
-    `${hits} ${hits === 1 ? 'hit' : 'hits'}`,
+    `${hits} ${hits === 1 ? 'hit' : 'hits'}${savedPart(summary, waited)}`,
     `${misses} ${misses === 1 ? 'miss' : 'misses'}`,
     `${stored} stored`,
     ...rare.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`),
@@ -58,6 +58,18 @@ function summaryLine(
     `scope ${scope} (${scopeReason})`,
     location,
   ].join(', ');
+}
+
+/**
+ * What the hits saved: the time that their tasks would have taken one after the other, without
+ * the time that Nx waited for the cache.
+ *
+ * @param {DrainResult['summary']} summary
+ * @param {number} waited milliseconds
+ */
+function savedPart({ saved = 0 }, waited) {
+  const net = saved - waited;
+  return net >= 100 ? ` saved ${duration(net)}` : '';
 }
 
 /**

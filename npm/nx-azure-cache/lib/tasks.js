@@ -30,6 +30,8 @@
 const { noteBegin, noteEnd, noteRestore } = require('./pending');
 const { plainOutputs } = require('./snapshot');
 
+/** @import { RunRecord } from './run-record' */
+
 /**
  * @typedef {{ project: string, target: string, configuration?: string }} Task
  * @typedef {{ task?: Task, outputs?: string[] }} Known as in rpc/doc.go
@@ -65,6 +67,9 @@ const tasksSymbol = Symbol.for('nx-azure-cache.nx-tasks');
  */
 const maxHashes = 100_000;
 
+/** The most records of which tasks may still end. */
+const maxRecords = 20;
+
 /** The tasks that Nx has named. */
 class NxTasks {
   /** @type {Map<string, Record>} by hash, oldest first */
@@ -83,6 +88,18 @@ class NxTasks {
    * @type {((hit: NxLocalHit) => void) | undefined}
    */
   onLocalHit;
+
+  /**
+   * The records of the runs of each cache that was opened. A process may run tasks with
+   * several caches, and without one.
+   *
+   * @type {WeakMap<object, RunRecord>}
+   */
+  #runs = new WeakMap();
+  /** @type {RunRecord[]} the one that was opened last is first */
+  #opened = [];
+  /** @type {RunRecord | undefined} of the cache that Nx used last */
+  #current;
 
   /** The number of hashes that are remembered. */
   get size() {
@@ -113,6 +130,37 @@ class NxTasks {
     delete record.pending;
     if (pending) noteEnd(pending, hash, hasFailed);
     return declared;
+  }
+
+  /**
+   * From now on, the tasks of a cache belong to this record.
+   *
+   * @param {object} remoteCache that Nx gets
+   * @param {RunRecord | undefined} record
+   */
+  record(remoteCache, record) {
+    this.#current = record;
+    if (!record) return;
+    this.#runs.set(remoteCache, record);
+    const others = this.#opened.filter((other) => other !== record);
+    this.#opened = [record, ...others].slice(0, maxRecords);
+  }
+
+  /** @param {any} dbCache of Nx */
+  recordOf({ remoteCache, cache }) {
+    this.#current = remoteCache ? this.#runs.get(remoteCache) : undefined;
+    if (this.#current) this.#current.cacheDirectory = cache.cacheDirectory;
+    return this.#current;
+  }
+
+  /**
+   * @param {any} task of Nx
+   * @param {unknown} status
+   */
+  recordEnd(task, status) {
+    // Nx does not tell which cache the task has.
+    const known = this.#opened.find((record) => record.has(task));
+    (known ?? this.#current)?.end(task, status);
   }
 
   /** @param {any} task of Nx */
@@ -202,33 +250,47 @@ function observeNx({ isNeeded }) {
 /** @param {any} prototype of DbCache */
 function observe(prototype) {
   const tasks = new NxTasks();
-  runBefore(prototype, 'get', (_, [task]) => tasks.addTask(task));
-  runBefore(prototype, 'getBatch', (_, [all]) => {
-    for (const task of all) tasks.addTask(task);
+  // Without a remote cache, Nx may run tasks next, too.
+  runAfter(prototype, 'init', (dbCache) => tasks.recordOf(dbCache));
+  runBefore(prototype, 'get', (dbCache, [task]) => {
+    tasks.addTask(task);
+    tasks.recordOf(dbCache)?.lookUp(task);
   });
-  runAfter(prototype, 'get', ({ cache }, [task], result) =>
-    tasks.found(task, result, cache.cacheDirectory),
-  );
-  runAfter(prototype, 'getBatch', ({ cache }, [all], results) => {
+  runBefore(prototype, 'getBatch', (dbCache, [all]) => {
+    for (const task of all) tasks.addTask(task);
+    const record = tasks.recordOf(dbCache);
+    for (const task of all) record?.lookUp(task);
+  });
+  runAfter(prototype, 'get', (dbCache, [task], result) => {
+    tasks.found(task, result, dbCache.cache.cacheDirectory);
+    tasks.recordOf(dbCache)?.lookedUp(task, result);
+  });
+  runAfter(prototype, 'getBatch', (dbCache, [all], results) => {
+    const record = tasks.recordOf(dbCache);
     for (const task of all) {
-      tasks.found(task, results.get(task?.hash), cache.cacheDirectory);
+      const result = results.get(task?.hash);
+      tasks.found(task, result, dbCache.cache.cacheDirectory);
+      record?.lookedUp(task, result);
     }
   });
-  runBefore(prototype, 'temporaryOutputPath', ({ cache }, [task]) =>
-    tasks.begin(task, cache.cacheDirectory),
-  );
+  runBefore(prototype, 'temporaryOutputPath', (dbCache, [task]) => {
+    tasks.begin(task, dbCache.cache.cacheDirectory);
+    tasks.recordOf(dbCache)?.begin(task);
+  });
   for (const method of ['copyFilesFromCache', 'applyRemoteCacheResults']) {
     // The first argument is the hash, or in some versions the task.
     runBefore(prototype, method, ({ cache }, [of]) =>
       tasks.restore(of?.hash ?? of, cache.cacheDirectory),
     );
   }
-  runBefore(prototype, 'put', (_, [task, , outputs]) =>
-    tasks.put(task, outputs),
-  );
+  runBefore(prototype, 'put', (dbCache, [task, , outputs, code]) => {
+    tasks.put(task, outputs);
+    tasks.recordOf(dbCache)?.put(task, code);
+  });
   runBefore(lifeCycle(), 'endTasks', (_, [results]) => {
     // Successful tasks have already ended with `put`.
     for (const { task } of results) tasks.finish(task?.hash, true);
+    for (const { task, status } of results) tasks.recordEnd(task, status);
   });
   return tasks;
 }

@@ -1,0 +1,92 @@
+'use strict';
+
+// Files that this process writes for the server, in the server's folder.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { diagnostics, withDiagnostic } = require('./diagnostics');
+const { fileError, fileSystemError } = require('./file-error');
+
+/**
+ * The folder of a server in a cache directory.
+ *
+ * @param {string} cacheDirectory
+ * @param {string} session of the response to `initialize`
+ */
+function ownFolder(cacheDirectory, session) {
+  return path.join(cacheDirectory, '.nx-azure-cache', session);
+}
+
+/**
+ * Writes a new file in a server's folder, and creates the folder if it is missing. Another
+ * process may be removing the folder, such as `nx reset` or a server that cleans up its own
+ * folder beside it.
+ *
+ * @param {string} file
+ * @param {string | Buffer} content
+ */
+function writeOwnFile(file, content) {
+  for (let tries = 10; ; tries--) {
+    try {
+      makeFolder(path.dirname(path.dirname(file)), { isShared: true });
+      makeFolder(path.dirname(file), { isPrivate: true });
+      // wx follows no link. The file may be private to this user.
+      return fs.writeFileSync(file, content, { flag: 'wx', mode: 0o600 });
+    } catch (err) {
+      const { code } = /** @type {NodeJS.ErrnoException} */ (err);
+      if (code !== 'ENOENT' || tries === 1) {
+        throw fileError(path.dirname(path.dirname(path.dirname(file))), err);
+      }
+    }
+  }
+}
+
+/**
+ * Creates a folder unless it exists. Throws if the path is not a real folder: Node's
+ * `recursive` would follow a link to wherever a repository points it. The server sets the
+ * folder's final mode.
+ *
+ * @param {string} folder
+ * @param {{ isPrivate?: boolean, isShared?: boolean }} options `isPrivate`: this user
+ *   must own it; `isShared`: anyone who may use its parent may use it, too
+ */
+function makeFolder(folder, { isPrivate = false, isShared = false }) {
+  const parent = path.dirname(folder);
+  const mode = isShared ? (fs.statSync(parent).mode & 0o775) | 0o700 : 0o700;
+  try {
+    fs.mkdirSync(folder, { mode });
+  } catch (err) {
+    const { code } = /** @type {NodeJS.ErrnoException} */ (err);
+    if (code === 'EACCES') throw notWritable(parent);
+    if (code !== 'EEXIST') throw err;
+  }
+  const info = fs.lstatSync(folder);
+  if (!info.isDirectory()) {
+    const kind = info.isSymbolicLink() ? 'a symbolic link' : 'not a directory';
+    throw occupied(
+      `${folder} is ${kind}; the remote cache follows no links and replaces no files there (is it committed to the repository?): delete it`,
+    );
+  }
+  if (isPrivate && process.geteuid && info.uid !== process.geteuid()) {
+    throw occupied(
+      `${folder} belongs to user ${info.uid} (did another user of this machine create it first?): delete it, or set cacheDirectory in nx.json to a directory of your own`,
+    );
+  }
+}
+
+/** @param {string} folder in which this user may not create anything */
+function notWritable(folder) {
+  const { uid, mode } = fs.statSync(folder);
+  const octal = (mode & 0o777).toString(8).padStart(3, '0');
+  return occupied(
+    `this user cannot write to ${folder}, which belongs to user ${uid} and has mode ${octal} (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own`,
+  );
+}
+
+/** @param {string} text about something else at the place of the cache's folder */
+function occupied(text) {
+  return withDiagnostic(diagnostics.folderOccupied, fileSystemError(text));
+}
+
+exports.ownFolder = ownFolder;
+exports.writeOwnFile = writeOwnFile;

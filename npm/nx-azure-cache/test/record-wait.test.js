@@ -1,0 +1,61 @@
+'use strict';
+
+// Which runs wait until the server has stored their record, and what they say if it has not.
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const { assertOneLine, drains, runAsNx } = require('./fixture');
+const { drainArguments } = require('./drain-fixture');
+const { run, server } = require('./hand-over-fixture');
+
+describe("a run's record", { concurrency: 3 }, () => {
+  for (const [where, env, limit] of /** @type {const} */ ([
+    ["on a developer's machine", {}, undefined],
+    ['with a summary', { NX_AZURE_CACHE_SUMMARY: '1' }, '1000ms'],
+    ['in CI', { CI: 'true' }, '60000ms'],
+    [
+      'in CI without a summary',
+      { CI: 'true', NX_AZURE_CACHE_SUMMARY: '0' },
+      '60000ms',
+    ],
+  ])) {
+    test(`is waited for ${where}: ${limit ?? 'not'}`, async (t) => {
+      const { binary } = server(t);
+      const { cacheDirectory } = await runAsNx(
+        t,
+        async ({ getRemoteCache, packageFolder, cacheDirectory }) => {
+          const { createRequire } = require('node:module');
+          const { DbCache } = createRequire(`${packageFolder}/`)(
+            'nx/src/tasks-runner/cache',
+          );
+          const cache = Object.create(DbCache.prototype);
+          cache.cache = { cacheDirectory, get: () => null };
+          cache.getRemoteCache = getRemoteCache;
+          await cache.init();
+          await cache.get({ id: 'a', hash: '1', cache: true });
+        },
+        { binary, env, exit: 0 },
+      );
+      assert.deepEqual(
+        drains(binary),
+        limit ? [drainArguments(cacheDirectory, limit)] : [],
+      );
+    });
+  }
+
+  for (const [drained, says] of /** @type {const} */ ([
+    [{}, undefined],
+    [{ recordProblem: 'the\nstorage is full' }, /: the; storage is full$/],
+    [{ ended: 'interrupted', recordProblem: 'unfinished' }, undefined],
+    [{ recordProblem: 5 }, undefined],
+  ])) {
+    test(`is not stored: ${JSON.stringify(drained)}`, async (t) => {
+      const { binary } = server(t, { records: true }, drained);
+      const env = { CI: 'true', NX_AZURE_CACHE_SUMMARY: '0' };
+      const { lines, codes } = await runAsNx(t, run, { binary, env, exit: 0 });
+      if (says) assertOneLine(lines, says);
+      else assert.deepEqual(lines, []);
+      assert.deepEqual(codes, says ? ['NXAC103'] : []);
+    });
+  }
+});
