@@ -22,7 +22,8 @@ const clients = ['ours', 'two scopes', 'nx', 'plain'];
  * The lines that our client prints in a run without problems: the progress of
  * its last uploads, and the summary line in CI.
  */
-const reports = /^nx-azure-cache: (storing \d|\d+ hits?, ).*$/gm;
+const reports =
+  /^nx-azure-cache: (storing \d|\d+ hits?(?: saved [^,]+)?, ).*$/gm;
 
 /** @type {(contender: Contender) => contender is ClientName} */
 const isClient = /** @type {any} */ (

@@ -183,7 +183,7 @@ function kindOf(line) {
  */
 function isHarmless(line) {
   return [
-    /: \d+ hits?, /,
+    /: \d+ hits?(?: saved [^,]+)?, /,
     /: storing \d+ results?, /,
     /has "\.\." after a name/,
   ].some((pattern) => pattern.test(line));

@@ -115,10 +115,19 @@ describe('examples', () => {
     );
     assert.ok(lines.length >= 2);
     const number =
-      /(\d+) hits, (\d+) misses, (\d+) stored, (.+) read, (.+) written, ([\d.]+) s waited, (\S+), scope (\S+) \((.+)\), (\S+)$/;
+      /(\d+) hits(?: saved (.+?))?, (\d+) misses, (\d+) stored, (.+) read, (.+) written, ([\d.]+) s waited, (\S+), scope (\S+) \((.+)\), (\S+)$/;
     for (const line of lines) {
-      const [, hits, misses, stored, bytesRead, written, waited, ...session] =
-        number.exec(line) ?? [];
+      const [
+        ,
+        hits,
+        saved,
+        misses,
+        stored,
+        bytesRead,
+        written,
+        waited,
+        ...session
+      ] = number.exec(line) ?? [];
       const bytes = (/** @type {string} */ size) => {
         const [value, unit] = size.split(' ');
         return (
@@ -126,6 +135,11 @@ describe('examples', () => {
           { B: 1, KB: 1e3, MB: 1e6, GB: 1e9 }[/** @type {'B'} */ (unit)]
         );
       };
+      const milliseconds = (/** @type {string} */ time) =>
+        [...time.matchAll(/([\d.]+) (min|s)/g)].reduce(
+          (sum, [, n, unit]) => sum + Number(n) * (unit === 's' ? 1e3 : 60e3),
+          0,
+        );
       const summary = {
         ...{
           hits: Number(hits),
@@ -133,6 +147,7 @@ describe('examples', () => {
           stored: Number(stored),
         },
         ...{ bytesRead: bytes(bytesRead), bytesWritten: bytes(written) },
+        saved: saved ? milliseconds(saved) + Number(waited) * 1000 : 0,
       };
       const [mode, scope, scopeReason, location] = session;
       const printed = summaryLine(

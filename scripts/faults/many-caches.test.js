@@ -105,7 +105,7 @@ fullTest('many-caches_nx_release_publish', async (t) => {
   const { machine: makeMachine } = await startFixture(t);
   for (const [name, expected] of /** @type {const} */ ([
     ['a', /: 0 hits, 12 misses, 12 stored, /],
-    ['b', /: 12 hits, 0 misses, 0 stored, /],
+    ['b', /: 12 hits(?: saved [^,]+)?, 0 misses, 0 stored, /],
   ])) {
     const machine = makeMachine(name);
     writeGroups(machine);

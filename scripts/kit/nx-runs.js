@@ -21,7 +21,7 @@ const secrets = () => [testLicense('valid'), accountKey(shared().azurite)];
 
 /** The summary line of a run in CI. */
 const summary =
-  /^nx-azure-cache: (\d+) hits?, (\d+) miss(es)?, (\d+) stored, .* [KMG]?B read, .* [KMG]?B written, \S+ s waited, (read-write|read-only), scope \S+ \(.+\), https?:\/\/\S+$/;
+  /^nx-azure-cache: (\d+) hits?(?: saved [^,]+)?, (\d+) miss(es)?, (\d+) stored, .* [KMG]?B read, .* [KMG]?B written, \S+ s waited, (read-write|read-only), scope \S+ \(.+\), https?:\/\/\S+$/;
 
 /** What is before a line that is an annotation of GitHub or of Azure Pipelines. */
 const annotation =

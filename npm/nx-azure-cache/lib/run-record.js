@@ -48,6 +48,10 @@ const maxTasks = 20_000;
 /** The most inputs of all tasks. Beyond it, tasks have none. */
 const maxInputs = 1_000_000;
 
+/** The most different inputs, and characters in them. They stay below the server's limits. */
+const maxDistinct = 200_000;
+const maxLength = 5_000_000;
+
 /** The statuses of tasks whose result Nx has not made. */
 const cached = ['local-cache', 'local-cache-kept-existing', 'remote-cache'];
 
@@ -271,6 +275,8 @@ class Table {
   #names = new Map();
   #inputs = 0;
   #indices = 0;
+  #length = 0;
+  #isFull = false;
   /** JSON, without the brackets. */
   names = new Text();
   inputs = new Text();
@@ -285,18 +291,17 @@ class Table {
     /** @type {number[]} */
     const indices = [];
     const add = (/** @type {string} */ name, /** @type {unknown} */ value) => {
-      if (typeof value !== 'string') return;
-      if (this.#indices + indices.length < most) {
-        indices.push(this.#index(name, value));
-      }
+      if (typeof value !== 'string' || this.#isFull) return;
+      const index = this.#index(name, value);
+      this.#isFull = index === undefined || ++this.#indices > most;
+      if (index !== undefined) indices.push(index);
     };
     add('command', command);
     for (const name in nodes) add(name, nodes[name]);
     for (const name in implicitDeps) add(name, implicitDeps[name]);
     for (const name in runtime) add(`runtime:${name}`, runtime[name]);
-    this.#indices += indices.length;
     // A part of them would look like all of them.
-    return this.#indices < most ? indices : [];
+    return this.#isFull ? [] : indices;
   }
 
   /**
@@ -304,21 +309,32 @@ class Table {
    * @param {string} value
    */
   #index(name, value) {
-    let known = this.#names.get(name);
+    const known = this.#names.get(name);
     if (known?.value === value) return known.input; // for most tasks
-    if (!known) {
-      const index = this.#names.size;
-      known = { index, value, input: 0, inputs: new Map() };
+    const input = known?.inputs.get(value) ?? this.#addInput(name, value);
+    if (known && input !== undefined) Object.assign(known, { value, input });
+    return input;
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} value
+   * @returns {number | undefined} undefined if there are too many
+   */
+  #addInput(name, value) {
+    this.#length += name.length + value.length;
+    const input = this.#inputs++;
+    if (input === maxDistinct || this.#length > maxLength) return undefined;
+    const inputs = new Map();
+    const added = { index: this.#names.size, value, input, inputs };
+    const known = this.#names.get(name) ?? added;
+    if (known === added) {
       this.#names.set(name, known);
       this.names.add(JSON.stringify(name));
     }
-    known.value = value;
-    known.input = known.inputs.get(value) ?? this.#inputs++;
-    if (!known.inputs.has(value)) {
-      known.inputs.set(value, known.input);
-      this.inputs.add(`[${known.index},${JSON.stringify(value)}]`);
-    }
-    return known.input;
+    known.inputs.set(value, input);
+    this.inputs.add(`[${known.index},${JSON.stringify(value)}]`);
+    return input;
   }
 }
 

@@ -10,6 +10,7 @@ const {
   printableJson,
   printableLine,
   printableLines,
+  duration,
   size,
 } = require('../lib/printable');
 
@@ -34,6 +35,33 @@ for (const { template, values, command: want } of commands) {
     assert.equal(command(template, ...values), want ?? undefined);
   });
 }
+
+test('durations have one or two units', () => {
+  for (const [milliseconds, want] of /** @type {const} */ ([
+    ...[
+      [0, '0.0 s'],
+      [400, '0.4 s'],
+      [9_949, '9.9 s'],
+      [9_950, '10 s'],
+    ],
+    ...[
+      [12_000, '12 s'],
+      [59_499, '59 s'],
+      [59_500, '1 min'],
+    ],
+    ...[
+      [750_000, '12 min 30 s'],
+      [3_599_499, '59 min 59 s'],
+    ],
+    ...[
+      [3_599_500, '1 h'],
+      [11_100_000, '3 h 5 min'],
+      [172_800_000, '48 h'],
+    ],
+  ])) {
+    assert.equal(duration(Number(milliseconds)), want);
+  }
+});
 
 test('sizes are those of Go', () => {
   const sizes = path.join(table, '..', 'sizes.json');

@@ -273,6 +273,31 @@ describe('the record of a run', () => {
     assert.deepEqual(counts, [4, 4, undefined, undefined]);
   });
 
+  for (const [what, nodes] of Object.entries({
+    'too many different inputs': Object.fromEntries(
+      Array.from({ length: 200_001 }, (_, i) => [`env:${i}`, '1']),
+    ),
+    'too long inputs': { a: '1', b: 'x'.repeat(5_000_001) },
+  })) {
+    test(`has no table that the server rejects: ${what}`, () => {
+      const record = new RunRecord();
+      for (const [id, hashDetails] of Object.entries({
+        a: details,
+        b: { nodes },
+        c: details,
+      })) {
+        record.end(task(id, { hashDetails }), 'success');
+      }
+      const { names, inputs, tasks } = read(record);
+      assert.ok(names.length <= 200_000 && inputs.length <= 200_000);
+      assert.ok(JSON.stringify(names).length < 6_000_000);
+      assert.deepEqual(
+        tasks.map((/** @type {any} */ { inputs }) => inputs?.length),
+        [4, undefined, undefined],
+      );
+    });
+  }
+
   test('counts the tasks beyond the limit', () => {
     const record = new RunRecord({ maxTasks: 2 });
     for (const id of ['a', 'b', 'c', 'd']) {

@@ -65,6 +65,27 @@ describe('the summary', { concurrency: 3 }, () => {
     });
   }
 
+  for (const [saved, says] of /** @type {const} */ ([
+    [undefined, ': 3 hits, 0 misses, '],
+    [0, ': 3 hits, 0 misses, '],
+    [1, ': 3 hits, 0 misses, '], // less than Nx waited
+    [7_500_000, ': 3 hits saved 2 h 5 min, 0 misses, '],
+  ])) {
+    test(`says what hits of ${saved} ms have saved`, async (t) => {
+      const binary = fakeServer(
+        t,
+        (server, saved) => {
+          const summary = { hits: 3, saved };
+          server.onDrain(() => server.drained({ summary }));
+        },
+        saved,
+      );
+      const env = { NX_AZURE_CACHE_SUMMARY: '1' };
+      const { lines } = await runAsNx(t, retrieve, { binary, env, exit: 0 });
+      assertOneLine(lines, says);
+    });
+  }
+
   for (const [env, isShown] of /** @type {const} */ ([
     [{ NX_AZURE_CACHE_SUMMARY: '1' }, true],
     [{ NX_AZURE_CACHE_SUMMARY: ' True ' }, true],
