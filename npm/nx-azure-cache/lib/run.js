@@ -362,13 +362,15 @@ class Run {
 }
 
 /**
- * Reports that the run's record is not stored. That is no news to someone who ended the wait.
+ * Reports that the run's record is not stored. That is no news to someone who ended the wait,
+ * and after another line about the storage.
  *
  * @param {DrainResult} result
  */
 function reportRecord({ ended, recordProblem }) {
   if (ended === 'interrupted' || typeof recordProblem !== 'string') return;
-  notice('record', diagnostics.recordFailed, reasonOf(recordProblem));
+  const text = reasonOf(recordProblem);
+  notice(kinds.storage, diagnostics.recordFailed, text, { rank: -1 });
 }
 
 /**
