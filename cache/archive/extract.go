@@ -51,19 +51,14 @@ func (c *Codec) Extract(r io.Reader, dir, name string, limits Limits) (Contents,
 // ExtractTo is [Codec.Extract] to an open directory, whatever happens at its path
 // meanwhile.
 func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits) (Contents, error) {
-	if limits.Entries == 0 && limits.Bytes == 0 {
-		limits.Entries, limits.Bytes = DefaultLimits.Entries, DefaultLimits.Bytes
-	}
 	out, err := tree.New(dir, c.writers)
 	if err != nil {
 		return Contents{}, err
 	}
 	defer out.Close()
 
-	u := &unpacker{
-		codec: c, dir: dir.Name(), name: name, tree: out, left: newBudget(limits),
-		seed: maphash.MakeSeed(), seen: make(map[uint64]byte),
-	}
+	u := newUnpacker(c, out, limits)
+	u.dir, u.name = dir.Name(), name
 	err = out.Finish(u.read(r))
 	if err == nil {
 		// Links come after the last byte of r, because r may detect only there that its
@@ -86,11 +81,19 @@ func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits)
 // given the path of the outputs.
 func TerminalOutputOf(outputs string) string { return outputs + "." + terminalName }
 
+// target is what an archive is unpacked to: a [tree.Tree], or a [Visitor].
+type target interface {
+	Create(name string, r io.Reader, size int64, attributes tree.Attributes) error
+	Mkdir(name string) error
+	Link(name, target string, modTime time.Time) error
+	SetTime(name string, modTime time.Time) error
+}
+
 type unpacker struct {
 	codec    *Codec
 	dir      string
 	name     string // of the directory that the archive calls outputs
-	tree     *tree.Tree
+	tree     target
 	left     budget
 	contents Contents
 
@@ -106,6 +109,16 @@ type deferred struct {
 	name    string
 	target  string // of a link, else ""
 	modTime time.Time
+}
+
+func newUnpacker(c *Codec, to target, limits Limits) *unpacker {
+	if limits.Entries == 0 && limits.Bytes == 0 {
+		limits.Entries, limits.Bytes = DefaultLimits.Entries, DefaultLimits.Bytes
+	}
+	return &unpacker{
+		codec: c, tree: to, left: newBudget(limits),
+		seed: maphash.MakeSeed(), seen: make(map[uint64]byte),
+	}
 }
 
 func (u *unpacker) read(r io.Reader) error {

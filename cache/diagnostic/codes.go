@@ -155,6 +155,8 @@ const (
 	EntryUnreadable Code = "NXAC084"
 	// NameNotSupported: this platform cannot hold a file name of the entry.
 	NameNotSupported Code = "NXAC085"
+	// EntryDiffers: the run made another result than the stored one.
+	EntryDiffers Code = "NXAC086"
 )
 
 // Results that are not stored.

@@ -1,0 +1,99 @@
+package verification
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/manifest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// Difference is the error of a result that differs from its stored entry.
+type Difference struct {
+	Hash  string
+	Task  string // "" if unknown
+	Code  int    // exit code of the task in this run; that of the entry is 0
+	Files []manifest.Difference
+
+	Stored trust.Provenance // of the entry, as it says
+	Run    string           // the URL of this run, or ""
+}
+
+// Made is a result that a run has made.
+type Made struct {
+	Hash, Task string
+	Code       int
+	Manifest   *manifest.Manifest
+}
+
+// Compare compares a result with its entry. It returns nil if they are equal.
+func (c *Checker) Compare(stored *Stored, made Made) *Difference {
+	if made.Code == 0 && stored.Manifest.Equal(made.Manifest) {
+		return nil
+	}
+	return &Difference{
+		Hash: made.Hash, Task: made.Task, Code: made.Code, Files: stored.Manifest.Differences(made.Manifest),
+		Stored: stored.Provenance, Run: c.run,
+	}
+}
+
+// Diagnostic implements [diagnostic.Coded].
+func (d *Difference) Diagnostic() diagnostic.Code { return diagnostic.EntryDiffers }
+
+const (
+	// The line names maxFiles files. A name, a task and a URL are shortened.
+	maxFiles = 3
+	maxName  = 60
+	maxTask  = 80
+	maxURL   = 120
+)
+
+// Error is one line that names the files and both runs, and says what to do.
+func (d *Difference) Error() string {
+	of := ""
+	if d.Task != "" {
+		of = " of " + printable.Short(d.Task, maxTask)
+	}
+	stored := "by an unknown run"
+	if d.Stored.Run != "" {
+		stored = "by " + printable.Short(d.Stored.Run, maxURL)
+	}
+	if !d.Stored.Time.IsZero() {
+		stored += " at " + d.Stored.Time.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("the result %s%s differs from its stored entry: %s; the entry was stored %s, %s made another result: "+
+		"the task's outputs are not reproducible, or somebody has planted the entry; inspect it with nx-azure-cache inspect %s, delete it with nx-azure-cache evict --hash %s",
+		d.Hash, of, d.what(), stored, cmp.Or(printable.Short(d.Run, maxURL), "this run"), d.Hash, d.Hash)
+}
+
+// what names a few of the differences.
+func (d *Difference) what() string {
+	var all []string
+	if d.Code != 0 {
+		all = append(all, fmt.Sprintf("the exit code is %d", d.Code))
+	}
+	for _, f := range d.Files[:min(len(d.Files), maxFiles)] {
+		all = append(all, fmt.Sprintf("%s (%s)", printable.Short(f.Name, maxName), described[f.What]))
+	}
+	if more := len(d.Files) - maxFiles; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
+	}
+	if len(all) == 0 {
+		return "one of its many files"
+	}
+	return strings.Join(all, ", ")
+}
+
+// described is what [manifest.What] means for a reader of the line.
+var described = map[manifest.What]string{
+	manifest.Missing: "only stored",
+	manifest.Extra:   "only made now",
+	manifest.Kind:    "file, directory or link",
+	manifest.Content: "content",
+	manifest.Target:  "link target",
+	manifest.Mode:    "mode",
+}
