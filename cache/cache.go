@@ -16,6 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/verification"
 )
 
 // Cache stores and retrieves the results of tasks. It is safe for concurrent
@@ -28,6 +29,7 @@ type Cache struct {
 	uploads  *uploads
 	found    sync.Map // by name, entries that may be replaced ([replaceable])
 	counters counters
+	checker  *verification.Checker // nil unless hits are sampled
 }
 
 // Options configure a cache.
@@ -55,6 +57,10 @@ type Options struct {
 	// Signer, if set, signs every entry that is stored.
 	Signer     *trust.Signer
 	Provenance trust.Provenance // of every entry that is stored; Store adds task and time
+
+	// Verify is the share of hits, from 0 to 1, that a run treats as misses, see
+	// [ErrSampled]. Only runs that store in the scope [trust.Trusted] do so.
+	Verify float64
 }
 
 func (o *Options) tooLarge(archive int64) bool {
@@ -69,13 +75,15 @@ type Place struct {
 
 // New returns an open cache.
 func New(options Options) *Cache {
-	return &Cache{
+	c := &Cache{
 		options: options,
 		folders: scratch.New(options.Directories),
 		codec:   archive.NewCodec(),
 		limiter: limiter.New(len(options.Reads)),
 		uploads: newUploads(),
 	}
+	c.checker = c.newChecker()
+	return c
 }
 
 // Session is the name of this process's folder in each cache directory, see
@@ -163,6 +171,10 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outpu
 // retrieve restores the result of the first place that has a usable one. The
 // error is that of the first place that has a problem.
 func (c *Cache) retrieve(ctx context.Context, lease *limiter.Lease, hash, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
+	if !c.checker.Begin(hash) {
+		return nil, ErrSampled
+	}
+	defer c.checker.End(hash)
 	lookups := c.lookUp(ctx, hash)
 	defer func() {
 		for _, lookup := range lookups {
@@ -172,8 +184,8 @@ func (c *Cache) retrieve(ctx context.Context, lease *limiter.Lease, hash, cacheD
 	problem := ErrNotFound
 	for i, lookup := range lookups {
 		hit, err := c.use(ctx, lease, lookup, hash, cacheDirectory, outputs)
-		if err == nil {
-			return hit, nil
+		if err == nil || errors.Is(err, ErrSampled) {
+			return hit, err
 		}
 		if errors.Is(problem, ErrNotFound) {
 			problem = err
@@ -230,26 +242,17 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	if err != nil {
 		return nil, err
 	}
+	limits := archive.LimitsOf(blob.Size)
+	limits.Outputs = outputs
+	if c.checker.IsSampled(entry.Hash) {
+		return nil, c.sample(ctx, entry, signed, body, limits)
+	}
 	at, err := c.folders.NewPath(cacheDirectory)
 	if err != nil {
 		return nil, err
 	}
-	limits := archive.LimitsOf(blob.Size)
-	limits.Outputs = outputs
 	contents, err := c.codec.ExtractTo(body, at.Handle, at.Name, limits)
-	switch {
-	case errors.Is(err, archive.ErrLinks):
-		zerolog.Ctx(ctx).Debug().Str("hash", entry.Hash).Err(err).Msg("not restored")
-		err = ErrNotFound
-	case errors.Is(err, archive.ErrRefused):
-		err = damaged("%w", err)
-	case err == nil && contents.Hash != entry.Hash:
-		err = damagedAs(diagnostic.EntryNotSigned, "it holds the result of %.80q", contents.Hash)
-	case err == nil && signed != nil && contents.Code != signed.Code:
-		err = damagedAs(diagnostic.EntryNotSigned, "it was signed with the exit code %d, but has %d", signed.Code, contents.Code)
-	case err == nil && contents.Code != 0 && !c.options.CacheFailures:
-		err = errFailure
-	case err == nil:
+	if err = c.accepts(ctx, entry, signed, contents, err); err == nil {
 		err = at.MoveToResult(ctx, entry.Hash)
 	}
 	output := scratch.Path{Folder: at.Folder, Name: archive.TerminalOutputOf(at.Name)}
@@ -270,6 +273,25 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 		hit.TerminalOutput.Path = output.Full()
 	}
 	return hit, nil
+}
+
+// accepts returns why a result that was read must not be used, or nil. err is the error of
+// reading it.
+func (c *Cache) accepts(ctx context.Context, entry Entry, signed *trust.Statement, contents archive.Contents, err error) error {
+	switch {
+	case errors.Is(err, archive.ErrLinks):
+		zerolog.Ctx(ctx).Debug().Str("hash", entry.Hash).Err(err).Msg("not restored")
+		err = ErrNotFound
+	case errors.Is(err, archive.ErrRefused):
+		err = damaged("%w", err)
+	case err == nil && contents.Hash != entry.Hash:
+		err = damagedAs(diagnostic.EntryNotSigned, "it holds the result of %.80q", contents.Hash)
+	case err == nil && signed != nil && contents.Code != signed.Code:
+		err = damagedAs(diagnostic.EntryNotSigned, "it was signed with the exit code %d, but has %d", signed.Code, contents.Code)
+	case err == nil && contents.Code != 0 && !c.options.CacheFailures:
+		err = errFailure
+	}
+	return err
 }
 
 // verify returns the signed statement of an entry, or nil if it needs no signature.

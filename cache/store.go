@@ -32,6 +32,7 @@ const (
 	OutcomeChanged Outcome = "changed" // the outputs changed before they were packed
 	OutcomeEvicted Outcome = "evicted" // Nx removed the outputs, to limit its local cache
 	OutcomeRefused Outcome = "refused" // an archive cannot represent the outputs
+	OutcomeDiffers Outcome = "differs" // from the entry, which existed already
 	OutcomeFailed  Outcome = "failed"
 )
 
@@ -42,8 +43,8 @@ type Stored struct {
 	Outcome Outcome
 	// Err says why the result was not stored. It is a [*ConfigError] if the user must
 	// act, a [*fileerror.Error] if the file system failed, wraps
-	// [archive.ErrNotStorable] or [archive.ErrChanged] if the result is the reason, or
-	// wraps [ErrPanic]. Any other error is one of the storage.
+	// [archive.ErrNotStorable] or [archive.ErrChanged] if the result is the reason, wraps
+	// [ErrPanic], or is a [*verification.Difference]. Any other error is one of the storage.
 	Err error
 }
 
@@ -213,6 +214,8 @@ func (c *Cache) upload(u *upload, r *acceptedResult) (stored Stored) {
 		stored.Outcome, stored.Err = OutcomeChanged, err
 	case errors.Is(err, archive.ErrNotStorable):
 		stored.Outcome, stored.Err = OutcomeRefused, err
+	case isDifference(err):
+		stored.Outcome, stored.Err = OutcomeDiffers, err
 	default:
 		stored.Outcome, stored.Err = OutcomeFailed, err
 	}
@@ -229,6 +232,9 @@ func (c *Cache) send(u *upload, r *acceptedResult) (int64, error) {
 	}
 	if err := r.snapshot.Check(r.dir); err != nil {
 		return 0, fileError(r.cacheDirectory, err)
+	}
+	if err := c.compare(u.ctx, r, spool); err != nil {
+		return 0, err
 	}
 	if err := c.put(u, r, spool); err != nil {
 		return 0, err

@@ -111,7 +111,7 @@ func (n *counters) wrote(done Stored) {
 	case OutcomeStored:
 		n.stored.Add(1)
 		n.bytesWritten.Add(done.Bytes)
-	case OutcomeExists:
+	case OutcomeExists, OutcomeDiffers:
 		n.existing.Add(1)
 	case OutcomeChanged, OutcomeRefused:
 		n.skipped.Add(1)

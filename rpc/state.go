@@ -140,7 +140,11 @@ func (f *stateFile) write(folder *os.Root) error {
 
 // isProblem reports whether the client should report the outcome to the user.
 func (p *StoredParams) isProblem() bool {
-	return p.Outcome == cache.OutcomeFailed || p.Outcome == cache.OutcomeRefused
+	switch p.Outcome {
+	case cache.OutcomeFailed, cache.OutcomeRefused, cache.OutcomeDiffers:
+		return true
+	}
+	return false
 }
 
 // isLike reports whether two outcomes are of the same kind.
