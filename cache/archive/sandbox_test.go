@@ -65,7 +65,7 @@ func (s sandbox) outside(t testing.TB) map[string]string {
 
 // refuse extracts content in a sandbox. It fails unless the content is rejected and only
 // its directory has changed.
-func refuse(t *testing.T, r io.Reader, limits archive.Limits, want string) {
+func refuse(t *testing.T, r io.ReadSeeker, limits archive.Limits, want string) {
 	t.Helper()
 	s := newSandbox(t)
 	before := s.outside(t)
@@ -79,7 +79,31 @@ func refuse(t *testing.T, r io.Reader, limits archive.Limits, want string) {
 	}
 	compare(t, s.outside(t), before)
 	checkInside(t, s.dir)
+
+	// A reader that creates nothing gives the same reason.
+	if _, visited := codec.Visit(rewound(t, r), limits, discard{}); fmt.Sprint(visited) != fmt.Sprint(err) {
+		t.Errorf("Visit: got %.300v, want %.300v", visited, err)
+	}
 }
+
+func rewound(t *testing.T, r io.ReadSeeker) io.Reader {
+	t.Helper()
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// discard is a visitor that keeps nothing.
+type discard struct{}
+
+func (discard) File(_ string, _ fs.FileMode, _ int64, content io.Reader) error {
+	_, err := io.Copy(io.Discard, content)
+	return err
+}
+
+func (discard) Directory(string)    {}
+func (discard) Link(string, string) {}
 
 // checkInside fails if a link below dir leads out of the outputs.
 func checkInside(t testing.TB, dir string) {

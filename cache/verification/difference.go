@@ -58,16 +58,13 @@ func (d *Difference) Error() string {
 	if d.Task != "" {
 		of = " of " + printable.Short(d.Task, maxTask)
 	}
-	stored := "by an unknown run"
-	if d.Stored.Run != "" {
-		stored = "by " + printable.Short(d.Stored.Run, maxURL)
-	}
+	writer := cmp.Or(printable.Short(d.Stored.Run, maxURL), "an unknown run") + " stored it"
 	if !d.Stored.Time.IsZero() {
-		stored += " at " + d.Stored.Time.UTC().Format(time.RFC3339)
+		writer += " at " + d.Stored.Time.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("the result %s%s differs from its stored entry: %s; the entry was stored %s, %s made another result: "+
-		"the task's outputs are not reproducible, or somebody has planted the entry; inspect it with nx-azure-cache inspect %s, delete it with nx-azure-cache evict --hash %s",
-		d.Hash, of, d.what(), stored, cmp.Or(printable.Short(d.Run, maxURL), "this run"), d.Hash, d.Hash)
+	return fmt.Sprintf("the result %s%s differs from its stored entry: %s; %s, %s made another result: "+
+		"the task's outputs are not reproducible, or somebody planted the entry; inspect it with nx-azure-cache inspect %s, delete it with nx-azure-cache evict --hash %s",
+		d.Hash, of, d.what(), writer, cmp.Or(printable.Short(d.Run, maxURL), "this run"), d.Hash, d.Hash)
 }
 
 // what names a few of the differences.

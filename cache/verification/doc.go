@@ -1,7 +1,7 @@
 // Package verification is azure.verify: a run treats a share of its hits as misses, makes
 // these results itself, and compares what it made with what was stored.
 //
-// A difference means that the task is not reproducible, or that somebody has planted the
+// A difference means that the task is not reproducible, or that somebody planted the
 // entry. No check of the stored entry alone can show that: whoever may write an entry can
 // write a digest that matches it.
 //

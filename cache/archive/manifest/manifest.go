@@ -52,8 +52,8 @@ const (
 // Read reads an archive to its end, as [archive.Codec.Extract] does, and rejects the same
 // ones.
 func Read(codec *archive.Codec, r io.Reader, limits archive.Limits) (*Manifest, archive.Contents, error) {
-	b := builder{entries: []entry{}, content: sha256.New(), buffer: make([]byte, 64<<10)}
-	contents, err := codec.Visit(r, limits, &b)
+	b := newBuilder()
+	contents, err := codec.Visit(r, limits, b)
 	if err != nil {
 		return nil, archive.Contents{}, err
 	}
@@ -77,6 +77,10 @@ type builder struct {
 	sums    [][sumSize]byte // of all entries
 	content hash.Hash
 	buffer  []byte
+}
+
+func newBuilder() *builder {
+	return &builder{entries: []entry{}, content: sha256.New(), buffer: make([]byte, 64<<10)}
 }
 
 // sumSize is the number of bytes of an entry's digest that are kept. An archive may have
