@@ -166,6 +166,11 @@
 // task, retrieve returns null, without a request to the storage, and store stores nothing,
 // not even the name.
 //
+// With azure.verify, a trusted run in CI treats a share of the hits as misses: retrieve
+// returns null, although the server has read the entry. When the client then stores the
+// hash, the server compares what the task made with the entry, which stays as it is, and
+// sends nothing. The outcome is exists or differs.
+//
 // An entry that exists but cannot be read, for example in the archive tier, is a miss, too.
 // The first one of a session triggers a warning in the notification log.
 //
@@ -297,7 +302,9 @@
 //	    outcome          string    stored; exists: the entry existed already;
 //	                               changed: the outputs changed before they were packed;
 //	                               evicted: Nx removed them, to limit its local cache;
-//	                               refused: an archive cannot represent them; failed
+//	                               refused: an archive cannot represent them;
+//	                               differs: the entry existed already, and has other
+//	                               outputs, see below; failed
 //	    reason           string    for people; "" for stored and exists
 //	    code?            number    of the error, if failed; see Errors
 //	    diagnostic?      string    code of the reason; see Diagnostics

@@ -144,6 +144,10 @@ func (s *server) retrieve(ctx context.Context, conn *jsonrpc2.Conn, params *Retr
 	hit, err := c.Retrieve(ctx, params.Hash, params.CacheDirectory, params.Outputs...)
 	s.recordLookup(params, hit, err)
 	s.publish(ctx, c)
+	if errors.Is(err, cache.ErrSampled) {
+		log.Str("outcome", "sampled").Msg("retrieve")
+		return nil, nil
+	}
 	if errors.Is(err, cache.ErrNotFound) {
 		log.Str("outcome", "miss").Msg("retrieve")
 		return nil, nil

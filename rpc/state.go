@@ -37,7 +37,7 @@ const (
 	stateName = "state"
 	// A state has at most maxProblems problems, with reasons of maxReason bytes.
 	maxProblems = 5
-	maxReason   = 500
+	maxReason   = 1000
 	// maxWritten is the maximum size of a reason as a reader sees it: JSON writes three
 	// bytes for each that is not UTF-8.
 	maxWritten = 3 * (maxReason + 1)

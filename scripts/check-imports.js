@@ -24,6 +24,8 @@ const allowed = {
     'cache/diskspace',
   ],
   'cache/archive/frames': [],
+  // Compares what two archives hold, wherever they come from.
+  'cache/archive/manifest': ['cache/archive'],
   'cache/archive/tree': ['cache/descriptors', 'cache/diskspace', 'cache/eintr'],
   // Limits of the machine. They know nothing of results.
   'cache/awake': [],
@@ -65,8 +67,11 @@ const allowed = {
   'cache/taskhash': [],
   'cache/trust': [],
   'cache/unwrap': [],
+  // Which hits a run verifies, and what a difference is. Package cache decides which runs.
+  'cache/verification': ['cache/archive/manifest', 'cache/trust'],
   cache: [
     'cache/archive',
+    'cache/archive/manifest',
     'cache/descriptors',
     'cache/diskspace',
     'cache/fileerror',
@@ -75,6 +80,7 @@ const allowed = {
     'cache/snapshot',
     'cache/taskhash',
     'cache/trust',
+    'cache/verification',
   ],
   'cache/azure': [
     'cache',

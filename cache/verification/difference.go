@@ -58,13 +58,14 @@ func (d *Difference) Error() string {
 	if d.Task != "" {
 		of = " of " + printable.Short(d.Task, maxTask)
 	}
-	writer := cmp.Or(printable.Short(d.Stored.Run, maxURL), "an unknown run") + " stored it"
+	at := "an unknown time"
 	if !d.Stored.Time.IsZero() {
-		writer += " at " + d.Stored.Time.UTC().Format(time.RFC3339)
+		at = d.Stored.Time.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("the result %s%s differs from its stored entry: %s; %s, %s made another result: "+
-		"the task's outputs are not reproducible, or somebody planted the entry; inspect it with nx-azure-cache inspect %s, delete it with nx-azure-cache evict --hash %s",
-		d.Hash, of, d.what(), writer, cmp.Or(printable.Short(d.Run, maxURL), "this run"), d.Hash, d.Hash)
+	writer := cmp.Or(printable.Short(d.Stored.Run, maxURL), "an unknown run")
+	return fmt.Sprintf("the result %s%s differs from its stored entry: %s; %s stored it at %s, %s made another result: "+
+		"the task's outputs are not reproducible, or somebody planted the entry; inspect it with npx nx-azure-cache inspect %s, delete it with npx nx-azure-cache evict --hash %s",
+		d.Hash, of, d.what(), writer, at, cmp.Or(printable.Short(d.Run, maxURL), "this run"), d.Hash, d.Hash)
 }
 
 // what names a few of the differences.

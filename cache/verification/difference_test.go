@@ -15,7 +15,7 @@ import (
 func TestLine(t *testing.T) {
 	stored := trust.Provenance{Run: "https://ci/1", Time: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)}
 	files := []manifest.Difference{{Name: "a", What: manifest.Content}, {Name: "b", What: manifest.Missing}, {Name: "c", What: manifest.Extra}, {Name: "d", What: manifest.Mode}}
-	const end = ": the task's outputs are not reproducible, or somebody planted the entry; inspect it with nx-azure-cache inspect 123, delete it with nx-azure-cache evict --hash 123"
+	const end = ": the task's outputs are not reproducible, or somebody planted the entry; inspect it with npx nx-azure-cache inspect 123, delete it with npx nx-azure-cache evict --hash 123"
 	for _, test := range []struct {
 		d    Difference
 		want string
@@ -26,15 +26,15 @@ func TestLine(t *testing.T) {
 		},
 		{
 			Difference{Hash: "123", Files: files},
-			"the result 123 differs from its stored entry: a (content), b (only stored), c (only made now), and 1 more; an unknown run stored it, this run made another result",
+			"the result 123 differs from its stored entry: a (content), b (only stored), c (only made now), and 1 more; an unknown run stored it at an unknown time, this run made another result",
 		},
 		{
 			Difference{Hash: "123", Code: 2},
-			"the result 123 differs from its stored entry: the exit code is 2; an unknown run stored it, this run made another result",
+			"the result 123 differs from its stored entry: the exit code is 2; an unknown run stored it at an unknown time, this run made another result",
 		},
 		{
 			Difference{Hash: "123"},
-			"the result 123 differs from its stored entry: one of its many files; an unknown run stored it, this run made another result",
+			"the result 123 differs from its stored entry: one of its many files; an unknown run stored it at an unknown time, this run made another result",
 		},
 	} {
 		if got := test.d.Error(); got != test.want+end {

@@ -35,6 +35,9 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 		session.Reason = "the mode is no-cache"
 		return session
 	}
+	if !params.CI {
+		settings.Verify = 0
+	}
 	choice, err := checkLicense(&session, params, getenv, now)
 	var blamed []claims.Claim
 	if err == nil && problem == nil {
@@ -102,6 +105,7 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, para
 		Verifier:      s.Trust.Verifier,
 		Signer:        r.Signer,
 		Provenance:    r.Provenance,
+		Verify:        s.Verify,
 	}
 	for _, scope := range r.Reads() {
 		options.Reads = append(options.Reads, place(scope))

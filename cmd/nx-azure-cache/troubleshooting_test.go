@@ -44,6 +44,7 @@ var lines = map[string]*regexp.Regexp{
 	"../../cache/snapshot":        nil,
 	"../../cache/taskhash":        nil,
 	"../../cache/trust":           nil,
+	"../../cache/verification":    nil,
 	"../../license":               regexp.MustCompile(`^issuers\.go$`),
 }
 
@@ -237,6 +238,7 @@ var unspoken = []string{
 	"Cannot find module 'nx/",
 	// Log lines that are not problems.
 	"its task has failed",
+	"treated as a miss, to verify it (…)",
 	"it is not a file",
 	"was removed before it was stored (…)",
 	"…: the exit code is …",

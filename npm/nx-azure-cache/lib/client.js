@@ -22,7 +22,7 @@ const { trace } = require('./trace');
  * @typedef {object} StoredParams
  * @property {string} hash
  * @property {number} bytes
- * @property {'stored' | 'exists' | 'changed' | 'evicted' | 'refused' | 'failed'} outcome
+ * @property {'stored' | 'exists' | 'changed' | 'evicted' | 'refused' | 'differs' | 'failed'} outcome
  * @property {string} reason
  * @property {number} [code]
  * @property {string} [diagnostic] the code of the reason

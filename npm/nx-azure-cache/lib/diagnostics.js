@@ -40,6 +40,8 @@ const diagnostics = {
   // Entries that are not used.
   /** The entry is truncated or altered. */
   entryDamaged: 'NXAC080',
+  /** The run made another result than the stored one. */
+  entryDiffers: 'NXAC086',
 
   // Results that are not stored.
   /** An archive cannot represent the result; the reason of the server says why. */

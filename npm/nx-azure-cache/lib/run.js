@@ -130,6 +130,10 @@ class Run {
   /** @param {StoredParams} params */
   #report({ hash, outcome, reason, code, diagnostic }) {
     if (outcome === 'refused') this.refused(hash, reason, diagnostic);
+    if (outcome === 'differs') {
+      const own = codeOf({ diagnostic }) ?? diagnostics.entryDiffers;
+      notice('differs', own, reasonOf(reason));
+    }
     if (outcome === 'evicted') this.#reportEvicted(this.#evicted + 1);
     // `end` reports the results that were cancelled at the end.
     if (outcome === 'failed' && code !== cancelled) {
