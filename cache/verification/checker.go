@@ -44,8 +44,8 @@ type Stored struct {
 	Provenance trust.Provenance // as the entry says
 }
 
-// New returns a checker for a share of the hits, from 0 to 1. Without a URL of the run, the
-// session stands for the run.
+// New returns a checker for a share of the hits, from 0 to 1. If the run has no URL, the
+// session takes its place.
 func New(share float64, run trust.Provenance, session string, now time.Time) *Checker {
 	if !(share > 0) {
 		return nil

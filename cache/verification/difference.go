@@ -64,7 +64,7 @@ func (d *Difference) Error() string {
 	}
 	writer := cmp.Or(printable.Short(d.Stored.Run, maxURL), "an unknown run")
 	return fmt.Sprintf("the result %s%s differs from its stored entry: %s; %s stored it at %s, %s made another result: "+
-		"the task's outputs are not reproducible, or somebody planted the entry; inspect it with npx nx-azure-cache inspect %s, delete it with npx nx-azure-cache evict --hash %s",
+		"the task's outputs are not reproducible, or someone planted the entry; inspect it with npx nx-azure-cache inspect %s, delete it with npx nx-azure-cache evict --hash %s",
 		d.Hash, of, d.what(), writer, at, cmp.Or(printable.Short(d.Run, maxURL), "this run"), d.Hash, d.Hash)
 }
 

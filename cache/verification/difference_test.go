@@ -15,7 +15,7 @@ import (
 func TestLine(t *testing.T) {
 	stored := trust.Provenance{Run: "https://ci/1", Time: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)}
 	files := []manifest.Difference{{Name: "a", What: manifest.Content}, {Name: "b", What: manifest.Missing}, {Name: "c", What: manifest.Extra}, {Name: "d", What: manifest.Mode}}
-	const end = ": the task's outputs are not reproducible, or somebody planted the entry; inspect it with npx nx-azure-cache inspect 123, delete it with npx nx-azure-cache evict --hash 123"
+	const end = ": the task's outputs are not reproducible, or someone planted the entry; inspect it with npx nx-azure-cache inspect 123, delete it with npx nx-azure-cache evict --hash 123"
 	for _, test := range []struct {
 		d    Difference
 		want string
@@ -43,7 +43,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// Names come from archives, and the provenance from whoever stored the entry.
+// Names come from archives, and the provenance from the one who stored the entry.
 func TestHostileNames(t *testing.T) {
 	evil := "\x1b[2J\n::error::\u202e##vso[task.complete]" + strings.Repeat("x", 10_000)
 	d := &Difference{
