@@ -78,6 +78,17 @@ const azureText = new Map([
 ]);
 
 /**
+ * The command that uploads a summary to the page of the run in Azure Pipelines. The file must
+ * exist: otherwise the agent fails the whole step (microsoft/azure-pipelines-agent,
+ * src/Agent.Worker/TaskCommandExtension.cs).
+ *
+ * @param {string} file
+ */
+function uploadSummary(file) {
+  return `##vso[task.uploadsummary]${escape(file, azureText)}\n`;
+}
+
+/**
  * GitLab has no annotations. A section with a header makes the problems stand out in the
  * log; it is open until someone closes it.
  *
@@ -110,14 +121,24 @@ function escape(text, escapes) {
  *   turn lines into commands
  * @returns {Format}
  */
-function formatOf({ GITHUB_ACTIONS, GITLAB_CI, TF_BUILD }) {
-  const isTrue = (/** @type {string | undefined} */ value) =>
-    value?.toLowerCase() === 'true';
-  if (isTrue(GITHUB_ACTIONS)) return github;
-  if (isTrue(TF_BUILD)) return azurePipelines;
-  if (isTrue(GITLAB_CI)) return gitlab;
+function formatOf(env) {
+  if (isTrue(env.GITHUB_ACTIONS)) return github;
+  if (isAzurePipelines(env)) return azurePipelines;
+  if (isTrue(env.GITLAB_CI)) return gitlab;
   return plain;
 }
 
+/** @param {NodeJS.ProcessEnv} env */
+function isAzurePipelines({ GITHUB_ACTIONS, TF_BUILD }) {
+  return isTrue(TF_BUILD) && !isTrue(GITHUB_ACTIONS);
+}
+
+/** @param {string | undefined} value */
+function isTrue(value) {
+  return value?.toLowerCase() === 'true';
+}
+
 exports.formatOf = formatOf;
+exports.isAzurePipelines = isAzurePipelines;
 exports.plain = plain;
+exports.uploadSummary = uploadSummary;

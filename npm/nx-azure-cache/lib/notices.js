@@ -22,6 +22,9 @@ const notices = new Map();
 /** @type {(() => void)[]} tasks that run before the lines are printed */
 const exitTasks = [];
 
+/** @type {string[]} commands for the CI, each with its line end */
+const commands = [];
+
 /**
  * The kinds of problems with requests, by what failed. Reading and writing, the server,
  * this process and `drain` share them.
@@ -98,7 +101,7 @@ function listen() {
     for (const task of exitTasks) task();
     const last = [...notices.values()].flatMap((ofKind) => ofKind.slice(-1));
     if (silenced) write(plain(last));
-    else writeToStderr(Buffer.from(format(last)));
+    else writeToStderr(Buffer.from(format(last) + commands.join('')));
   });
 }
 
@@ -138,6 +141,17 @@ function add(kind, added) {
   if (before.some((other) => other.rank >= added.rank)) return;
   const others = before.filter((other) => other.topic !== added.topic);
   notices.set(kind, [...others, added]);
+}
+
+/**
+ * Gives the CI a command at the end of the run. A task gives none: Nx would repeat it with
+ * each cache hit.
+ *
+ * @param {string} text of annotations.js, with its line end
+ */
+function command(text) {
+  commands.push(text);
+  listen();
 }
 
 /**
@@ -231,6 +245,7 @@ function sleep(milliseconds) {
 }
 
 exports.annotateInCI = annotateInCI;
+exports.command = command;
 exports.kinds = kinds;
 exports.onExit = onExit;
 exports.silenceInTask = silenceInTask;

@@ -2,6 +2,7 @@
 
 const { codeOf, diagnostics } = require('./diagnostics');
 const { drain, emptySummary } = require('./drain');
+const { uploadJobSummary } = require('./job-summary');
 const { kinds, notice, report, withdraw } = require('./notices');
 const { ownFolder } = require('./own-file');
 const { cancelled, problemOf, reportBug } = require('./problems');
@@ -248,6 +249,7 @@ class Run {
     if (!this.#isLeft && !this.#showsSummary && !isRecordAwaited) return;
     const started = performance.now();
     const result = this.#drain(isRecordAwaited);
+    uploadJobSummary(this.#env, this.#session.session);
     const waited = this.#client.waited + performance.now() - started;
     if (this.#showsSummary && result) {
       // A process that runs tasks several times opens several caches.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
@@ -258,16 +257,27 @@ func count(n int64, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// duration formats milliseconds for people, such as "12 min 30 s".
+// duration formats milliseconds for people, such as "0.4 s", "12 s", "12 min 30 s" and
+// "3 h 5 min", as npm/nx-azure-cache/lib/printable.js does.
 func duration(ms int64) string {
-	d := time.Duration(ms) * time.Millisecond
-	switch {
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
+	// 9,950 ms are rounded to 10 s, not to 10.0 s.
+	if tenths := (ms + 50) / 100; tenths < 100 {
+		return fmt.Sprintf("%d.%d s", tenths/10, tenths%10)
 	}
-	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+	seconds, minutes := (ms+500)/1000, (ms+30_000)/60_000
+	switch {
+	case seconds < 60:
+		return fmt.Sprintf("%d s", seconds)
+	case seconds < 3600:
+		return inUnits(seconds, "min", "s")
+	}
+	return inUnits(minutes, "h", "min")
+}
+
+// inUnits formats a number of small units. 60 of them are a large one.
+func inUnits(n int64, large, small string) string {
+	if n%60 == 0 {
+		return fmt.Sprintf("%d %s", n/60, large)
+	}
+	return fmt.Sprintf("%d %s %d %s", n/60, large, n%60, small)
 }

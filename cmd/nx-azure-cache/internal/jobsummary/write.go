@@ -19,7 +19,7 @@ type Options struct {
 	// Getenv is the environment that the process was started with. A .env file of the
 	// checkout must not choose which file is written.
 	Getenv func(string) string
-	// JobSummary is azure.jobSummary.
+	// JobSummary is whether the run adds to its job's summary: azure.jobSummary, in CI.
 	JobSummary bool
 	// File is NX_AZURE_CACHE_SUMMARY_FILE; "" for none. It is relative to the workspace.
 	File      string
@@ -39,7 +39,7 @@ func Write(ctx context.Context, r *runs.Record, o Options) error {
 	if o.File != "" {
 		errs = append(errs, o.writeTotals(r))
 	}
-	if o.JobSummary && r.CI && !isTask(o.Getenv) {
+	if o.JobSummary && !isTask(o.Getenv) {
 		errs = append(errs, o.writeJob(ctx, r))
 	}
 	return errors.Join(errs...)

@@ -70,7 +70,6 @@ func TestGitHub(t *testing.T) {
 func TestNoSummary(t *testing.T) {
 	for name, change := range map[string]func(r *runs.Record, o *Options, env map[string]string){
 		"azure.jobSummary is false": func(_ *runs.Record, o *Options, _ map[string]string) { o.JobSummary = false },
-		"not in CI":                 func(r *runs.Record, _ *Options, _ map[string]string) { r.CI = false },
 		"another CI":                func(_ *runs.Record, _ *Options, env map[string]string) { env["GITHUB_ACTIONS"] = "false" },
 		"no file":                   func(_ *runs.Record, _ *Options, env map[string]string) { env["GITHUB_STEP_SUMMARY"] = "" },
 		"nothing done":              func(r *runs.Record, _ *Options, _ map[string]string) { r.Totals, r.Tasks = runs.Totals{}, nil },
