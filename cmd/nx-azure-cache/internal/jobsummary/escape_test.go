@@ -165,6 +165,17 @@ func checkShown(t *testing.T, source, attack string) {
 	}
 }
 
+func TestName(t *testing.T) {
+	for text, want := range map[string]string{
+		"shop:build:production": "`shop:build:production`", "": "(no name)", "  ": "(no name)", "a`|<": "`a\\x60\\x7c\\x3c`",
+		"\n": "`\\n`", strings.Repeat("é", 100): "`" + strings.Repeat("é", 58) + "…`",
+	} {
+		if got := name(text); got != want {
+			t.Errorf("name(%q): got %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestSentence(t *testing.T) {
 	for text, want := range map[string]string{
 		"a file changed: libs/ui/src/button.tsx (3f2c1ab)": "a file changed: `libs/ui/src/button.tsx (3f2c1ab)`",

@@ -165,10 +165,13 @@ func TestGitLab(t *testing.T) {
 		t.Errorf("got %s runs that saved %s s, want 2 runs that saved 1506.4 s", runs, saved)
 	}
 	// The folder is reused by another job, and by one without a number.
-	for _, job := range []string{"78", "", "a b"} {
+	for _, job := range []string{"78", "", "a b", "7.\nnx_azure_cache_evil 9"} {
 		write(t, usual(), in(workspace, map[string]string{"GITLAB_CI": "true", "CI_JOB_ID": job}))
 		if got := value(t, workspace, "runs"); got != "1" {
 			t.Errorf("got %s runs of the job %q, want 1", got, job)
+		}
+		if text := read(t, filepath.Join(workspace, metricsPath)); strings.Contains(text, "evil") {
+			t.Errorf("the job %q is in\n%s", job, text)
 		}
 	}
 }
