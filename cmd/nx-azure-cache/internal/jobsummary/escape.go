@@ -32,8 +32,8 @@ func span(s string) string {
 var (
 	// harmless matches a word or a number in which no renderer of Markdown finds anything.
 	harmless = regexp.MustCompile(`^\(?(?:[A-Za-z]+(?:['-][A-Za-z]+)*|[0-9]+(?:[.,][0-9]+)*%?)\)?$`)
-	// linkable matches what could begin a link without markup.
-	linkable = regexp.MustCompile(`(?i)^\(?(?:www|https?|ftp|mailto|gh)\b`)
+	// linkable matches what could begin a link without markup, or name a commit.
+	linkable = regexp.MustCompile(`(?i)^\(?(?:(?:www|https?|ftp|mailto|gh)\b|[0-9a-f]{7,}%?\)?$)`)
 )
 
 // sentence formats a foreign sentence. Its words stay words; everything else is a code span.

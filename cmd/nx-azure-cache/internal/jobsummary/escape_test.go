@@ -183,9 +183,10 @@ func TestSentence(t *testing.T) {
 		"the variables env:A, env:B and C_D differ.":       "the variables `env:A`, `env:B` and `C_D` differ.",
 		"it's well-known (really), 12.5% of 3,000":         "it's well-known (really), 12.5% of 3,000",
 		"ask @octocat or see www.evil.example | <b>":       "ask `@octocat` or see `www.evil.example \\x7c \\x3cb>`",
-		"two\nlines":           "two; lines",
-		"www. is no harm, www": "`www`. is no harm, `www`",
-		"":                     "",
+		"1234567 (deadbeef) of 123456 cafes":               "`1234567 (deadbeef)` of 123456 cafes",
+		"two\nlines":                                       "two; lines",
+		"www. is no harm, www":                             "`www`. is no harm, `www`",
+		"":                                                 "",
 	} {
 		if got := sentence(text); got != want {
 			t.Errorf("sentence(%q): got %q, want %q", text, got, want)
