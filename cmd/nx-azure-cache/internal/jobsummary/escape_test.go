@@ -36,7 +36,7 @@ var attacks = []string{
 
 // hostile is a run whose strings all attack.
 func hostile() *runs.Record {
-	r := &runs.Record{CI: true, Scope: "pr-<b>|`", Session: "1"}
+	r := &runs.Record{CI: true, Scope: "pr-<b>|`", Session: "$(rm -rf ~)`|<b>"}
 	for i, attack := range attacks {
 		task := missed(attack, int64(1000*(len(attacks)-i)))
 		task.Reason, task.Diagnostic = attack, diagnostic.Code(attack)
@@ -83,8 +83,8 @@ func checkAttack(t *testing.T, attack string) {
 			a(missed(s, 2), func(t *runs.Task) { t.Lookup, t.Reason = runs.LookupDiffers, s }),
 			missed(s, 1),
 		}}
-		r.Scope = "trusted"
-		return Markdown(r, Causes{s: s})
+		r.Scope, r.Session = "trusted", s
+		return Markdown(r, Known{Causes{s: s}, true})
 	}
 	got := of(attack)
 	if want := shapeOf(of("harmless")); shapeOf(got) != want {

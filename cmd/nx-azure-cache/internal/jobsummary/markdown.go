@@ -21,16 +21,23 @@ const (
 // Causes are sentences about why tasks were misses, by [runs.Task.ID].
 type Causes map[string]string
 
+// Known is what is known of a run beside its record.
+type Known struct {
+	Causes Causes
+	// IsStored reports whether others can read the record.
+	IsStored bool
+}
+
 // Markdown formats the summary of a run, in less than 64 KiB. It is "" if the run did
 // nothing that a cache could help with.
-func Markdown(r *runs.Record, causes Causes) string {
+func Markdown(r *runs.Record, known Known) string {
 	if len(r.Tasks) == 0 && r.Totals == (runs.Totals{Waited: r.Totals.Waited}) {
 		return ""
 	}
 	parts := []string{
 		fmt.Sprintf("### Remote cache of Nx: %s, %s\n\n%s\n",
 			count(r.Totals.Hits, "hit", "hits"), count(r.Totals.Misses, "miss", "misses"), totalsLine(r)),
-		slowestMisses(r, causes),
+		slowestMisses(r, known),
 		differing(r),
 		notStored(r),
 	}
@@ -81,7 +88,7 @@ func unexplained(r *runs.Record) (tasks []string) {
 }
 
 // slowestMisses is a table of the tasks that ran longest although Nx caches them.
-func slowestMisses(r *runs.Record, causes Causes) string {
+func slowestMisses(r *runs.Record, known Known) string {
 	misses := slowest(r)
 	if len(misses) == 0 {
 		return ""
@@ -89,7 +96,7 @@ func slowestMisses(r *runs.Record, causes Causes) string {
 	shown := misses[:min(maxRows, len(misses))]
 	reasons := make([]string, len(shown))
 	for i := range shown {
-		reasons[i] = whyMissed(&shown[i], causes)
+		reasons[i] = whyMissed(&shown[i], known.Causes)
 	}
 	var b strings.Builder
 	writeTable(&b, shown, reasons)
@@ -100,8 +107,18 @@ func slowestMisses(r *runs.Record, causes Causes) string {
 		}
 		fmt.Fprintf(&b, "\n%s, which ran for %s.\n", count(int64(len(more)), "more miss", "more misses"), duration(total))
 	}
-	fmt.Fprintf(&b, "\nWhy was a task a miss? Run `npx nx-azure-cache explain` ([more](%s)).\n", diagnostic.Page("insight.md"))
+	fmt.Fprintf(&b, "\nWhy was a task a miss? Run `%s` ([more](%s)).\n", explainCommand(r, known), diagnostic.Page("insight.md"))
 	return b.String()
+}
+
+// explainCommand explains the run: on every machine if its record is stored, otherwise in
+// the job right after the run.
+func explainCommand(r *runs.Record, known Known) string {
+	const here = "npx nx-azure-cache explain"
+	if command, ok := printable.Command(here+" --run %s", r.Session); ok && known.IsStored && inCode.Replace(command) == command {
+		return command
+	}
+	return here
 }
 
 // writeTable writes a row for each task. If no reason is known, there is no column for it.

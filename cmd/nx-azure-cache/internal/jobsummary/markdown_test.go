@@ -87,10 +87,10 @@ func TestMarkdown(t *testing.T) {
 		Tasks: []runs.Task{{ID: "ui:build", Outcome: runs.RemoteHit}, {ID: "ui:test", Outcome: runs.RemoteHit}},
 	}
 	for name, got := range map[string]string{
-		"usual":     Markdown(usual(), causes),
-		"no-causes": Markdown(readOnly, nil),
-		"all-hits":  Markdown(allHits, nil),
-		"hostile":   Markdown(hostile(), hostileCauses()),
+		"usual":     Markdown(usual(), Known{causes, true}),
+		"no-causes": Markdown(readOnly, Known{}),
+		"all-hits":  Markdown(allHits, Known{}),
+		"hostile":   Markdown(hostile(), Known{hostileCauses(), true}),
 	} {
 		golden := filepath.Join("testdata", name+".md")
 		if *update {
@@ -109,7 +109,7 @@ func TestMarkdown(t *testing.T) {
 }
 
 func TestMarkdownOfNothing(t *testing.T) {
-	if got := Markdown(&runs.Record{CI: true, Scope: "trusted", Totals: runs.Totals{Waited: 5}}, nil); got != "" {
+	if got := Markdown(&runs.Record{CI: true, Scope: "trusted", Totals: runs.Totals{Waited: 5}}, Known{}); got != "" {
 		t.Errorf("got %q, want no summary", got)
 	}
 }
@@ -138,7 +138,7 @@ func TestMarkdownIsBounded(t *testing.T) {
 			causes[task.ID] = task.Reason
 			r.Tasks = append(r.Tasks, task)
 		}
-		if got := Markdown(r, causes); len(got) >= 64<<10 || len(got) < 5_000 {
+		if got := Markdown(r, Known{Causes: causes}); len(got) >= 64<<10 || len(got) < 5_000 {
 			t.Errorf("with %q: got %d bytes, want less than 64 KiB", char, len(got))
 		}
 		r.Tasks = nil

@@ -24,6 +24,8 @@ type Options struct {
 	// File is NX_AZURE_CACHE_SUMMARY_FILE; "" for none. It is relative to the workspace.
 	File      string
 	Workspace string
+	// IsStored reports whether others can read the record.
+	IsStored bool
 	// Causes finds out why tasks were misses; nil if no one knows. It is called only if the
 	// run has misses that a summary shows.
 	Causes func(ctx context.Context, tasks []string) Causes
@@ -119,13 +121,13 @@ func (o *Options) writeAzurePipelines(ctx context.Context, r *runs.Record) error
 func AzurePipelinesFile(session string) string { return "nx-azure-cache-" + session + ".md" }
 
 func (o *Options) markdown(ctx context.Context, r *runs.Record) string {
-	var causes Causes
+	known := Known{IsStored: o.IsStored}
 	if tasks := unexplained(r); o.Causes != nil && len(tasks) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, maxCauses)
 		defer cancel()
-		causes = o.Causes(ctx, tasks)
+		known.Causes = o.Causes(ctx, tasks)
 	}
-	return Markdown(r, causes)
+	return Markdown(r, known)
 }
 
 // about names what an error is about.

@@ -52,7 +52,7 @@ func onGitHub(path string) map[string]string {
 
 // The runs of a step append to one file, after what others have written there.
 func TestGitHub(t *testing.T) {
-	path, want := emptyFile(t, "of another"), Markdown(usual(), nil)
+	path, want := emptyFile(t, "of another"), Markdown(usual(), Known{})
 	o := in(t.TempDir(), onGitHub(path))
 	write(t, usual(), o)
 	write(t, usual(), o)
@@ -93,7 +93,7 @@ func TestAzurePipelines(t *testing.T) {
 	o := in(t.TempDir(), map[string]string{"TF_BUILD": "True", "AGENT_TEMPDIRECTORY": folder})
 	write(t, usual(), o)
 	path := filepath.Join(folder, "nx-azure-cache-41-abc.md")
-	if got, want := read(t, path), Markdown(usual(), nil); got != want {
+	if got, want := read(t, path), Markdown(usual(), Known{}); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	// What is there already is not ours.
