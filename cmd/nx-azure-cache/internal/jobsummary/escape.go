@@ -36,8 +36,12 @@ var (
 	linkable = regexp.MustCompile(`(?i)^\(?(?:(?:www|https?|ftp|mailto|gh)\b|[0-9a-f]{7,}%?\)?$)`)
 )
 
+// placeholder matches what replaces a path of the machine in a record.
+var placeholder = regexp.MustCompile(`<(\w+)>`)
+
 // sentence formats a foreign sentence. Its words stay words; everything else is a code span.
 func sentence(s string) string {
+	s = placeholder.ReplaceAllString(s, "‹$1›")
 	var b strings.Builder
 	var risky []string
 	flush := func() {

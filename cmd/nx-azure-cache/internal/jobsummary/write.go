@@ -97,8 +97,11 @@ const maxStep = 1 << 20
 func (o *Options) writeGitHub(ctx context.Context, r *runs.Record) error {
 	const variable = "GITHUB_STEP_SUMMARY"
 	path := o.Getenv(variable)
+	if path == "" {
+		return nil
+	}
 	text := o.markdown(ctx, r)
-	if path == "" || text == "" {
+	if text == "" {
 		return nil
 	}
 	// The runner has made the file. Several runs of a step append to it.
@@ -110,8 +113,11 @@ func (o *Options) writeGitHub(ctx context.Context, r *runs.Record) error {
 func (o *Options) writeAzurePipelines(ctx context.Context, r *runs.Record) error {
 	const variable = "AGENT_TEMPDIRECTORY"
 	folder := o.Getenv(variable)
+	if folder == "" {
+		return nil
+	}
 	text := o.markdown(ctx, r)
-	if folder == "" || text == "" {
+	if text == "" {
 		return nil
 	}
 	return about(variable, createFile(folder, AzurePipelinesFile(r.Session), []byte(text)))

@@ -127,9 +127,11 @@ func TestCauses(t *testing.T) {
 	hits := usual()
 	hits.Tasks = hits.Tasks[:1]
 	write(t, hits, o)
-	gitlab := in(t.TempDir(), map[string]string{"GITLAB_CI": "true"})
-	gitlab.Causes = causes
-	write(t, usual(), gitlab)
+	for _, env := range []map[string]string{{"GITLAB_CI": "true"}, onGitHub(""), {"TF_BUILD": "True"}, {"CI": "true"}} {
+		other := in(t.TempDir(), env)
+		other.Causes = causes
+		write(t, usual(), other)
+	}
 	if len(asked) != 0 {
 		t.Errorf("asked for %v, which no summary shows", asked)
 	}
