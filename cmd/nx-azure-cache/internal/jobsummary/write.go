@@ -41,10 +41,31 @@ func Write(ctx context.Context, r *runs.Record, o Options) error {
 	if o.File != "" {
 		errs = append(errs, o.writeTotals(r))
 	}
-	if o.JobSummary && !isTask(o.Getenv) {
-		errs = append(errs, o.writeJob(ctx, r))
+	if write := o.writerOfJob(); write != nil {
+		errs = append(errs, write(ctx, r))
 	}
 	return errors.Join(errs...)
+}
+
+// IsWanted reports whether there is anything to write.
+func (o *Options) IsWanted() bool { return o.File != "" || o.writerOfJob() != nil }
+
+// writerOfJob returns what writes the summary of the job; nil if there is no place for it.
+func (o *Options) writerOfJob() func(context.Context, *runs.Record) error {
+	switch {
+	case !o.JobSummary || isTask(o.Getenv):
+	case o.is("GITHUB_ACTIONS"):
+		if o.Getenv(gitHubVariable) != "" {
+			return o.writeGitHub
+		}
+	case o.is("TF_BUILD"):
+		if o.Getenv(azureVariable) != "" {
+			return o.writeAzurePipelines
+		}
+	case o.is("GITLAB_CI"):
+		return o.writeGitLab
+	}
+	return nil
 }
 
 // taskVariables are variables for tasks. Nx sets at least one.
@@ -76,55 +97,44 @@ func (o *Options) writeTotals(r *runs.Record) error {
 	return about(FileVariable, err)
 }
 
-// writeJob writes what the CI of this run shows.
-func (o *Options) writeJob(ctx context.Context, r *runs.Record) error {
-	switch {
-	case o.is("GITHUB_ACTIONS"):
-		return o.writeGitHub(ctx, r)
-	case o.is("TF_BUILD"):
-		return o.writeAzurePipelines(ctx, r)
-	case o.is("GITLAB_CI"):
-		return about("the metrics report", writeMetrics(ctx, o.Workspace, o.Getenv("CI_JOB_ID"), &r.Totals))
-	}
-	return nil
-}
-
 func (o *Options) is(variable string) bool { return strings.EqualFold(o.Getenv(variable), "true") }
+
+// The variables that say where summaries go.
+const (
+	gitHubVariable = "GITHUB_STEP_SUMMARY"
+	azureVariable  = "AGENT_TEMPDIRECTORY"
+)
 
 // maxStep is how large the summary of a step may be: GitHub shows nothing of a larger one.
 const maxStep = 1 << 20
 
+// writeGitHub appends to the file that the runner has made. The runs of a step share it.
 func (o *Options) writeGitHub(ctx context.Context, r *runs.Record) error {
-	const variable = "GITHUB_STEP_SUMMARY"
-	path := o.Getenv(variable)
-	if path == "" {
-		return nil
-	}
 	text := o.markdown(ctx, r)
 	if text == "" {
 		return nil
 	}
-	// The runner has made the file. Several runs of a step append to it.
-	return about(variable, appendFile(o.Workspace, path, appending{text: []byte(text), separator: "\n\n", max: maxStep}))
+	more := appending{text: []byte(text), separator: "\n\n", max: maxStep}
+	return about(gitHubVariable, appendFile(o.Workspace, o.Getenv(gitHubVariable), more))
 }
 
 // writeAzurePipelines writes a file that the npm package tells the agent to upload:
 // lib/job-summary.js.
 func (o *Options) writeAzurePipelines(ctx context.Context, r *runs.Record) error {
-	const variable = "AGENT_TEMPDIRECTORY"
-	folder := o.Getenv(variable)
-	if folder == "" {
-		return nil
-	}
 	text := o.markdown(ctx, r)
 	if text == "" {
 		return nil
 	}
-	return about(variable, createFile(folder, AzurePipelinesFile(r.Session), []byte(text)))
+	return about(azureVariable, createFile(o.Getenv(azureVariable), azurePipelinesFile(r.Session), []byte(text)))
 }
 
-// AzurePipelinesFile is the name of the summary of a session in AGENT_TEMPDIRECTORY.
-func AzurePipelinesFile(session string) string { return "nx-azure-cache-" + session + ".md" }
+// writeGitLab adds the run to the metrics of its job.
+func (o *Options) writeGitLab(ctx context.Context, r *runs.Record) error {
+	return about("the metrics report", writeMetrics(ctx, o.Workspace, o.Getenv("CI_JOB_ID"), &r.Totals))
+}
+
+// azurePipelinesFile is the name of the summary of a session in AGENT_TEMPDIRECTORY.
+func azurePipelinesFile(session string) string { return "nx-azure-cache-" + session + ".md" }
 
 func (o *Options) markdown(ctx context.Context, r *runs.Record) string {
 	known := Known{IsStored: o.IsStored}

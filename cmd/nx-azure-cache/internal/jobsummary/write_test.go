@@ -80,11 +80,30 @@ func TestNoSummary(t *testing.T) {
 			r, env := usual(), onGitHub(path)
 			o := in(t.TempDir(), env)
 			change(r, &o, env)
+			if got := o.IsWanted(); got != (name == "nothing done") {
+				t.Errorf("IsWanted is %v", got)
+			}
 			write(t, r, o)
 			if got := read(t, path); got != "" {
 				t.Errorf("got %q", got)
 			}
 		})
+	}
+}
+
+func TestIsWanted(t *testing.T) {
+	for _, env := range []map[string]string{onGitHub("x"), {"TF_BUILD": "True", "AGENT_TEMPDIRECTORY": "x"}, {"GITLAB_CI": "true"}} {
+		if o := in("", env); !o.IsWanted() {
+			t.Errorf("%v: no summary is wanted", env)
+		}
+	}
+	for _, env := range []map[string]string{{"TF_BUILD": "True"}, {"GITHUB_STEP_SUMMARY": "x"}, {"CI": "true"}} {
+		if o := in("", env); o.IsWanted() {
+			t.Errorf("%v: a summary is wanted", env)
+		}
+	}
+	if o := (Options{File: "x", Getenv: func(string) string { return "" }}); !o.IsWanted() {
+		t.Error("the totals are not wanted")
 	}
 }
 
@@ -236,5 +255,15 @@ func TestTotals(t *testing.T) {
 	}
 	if len(first) != len(second) {
 		t.Errorf("got the fields of %v and of %v", first, second)
+	}
+}
+
+// The npm package knows a task by the same variables.
+func TestTaskVariables(t *testing.T) {
+	source := read(t, filepath.Join("..", "..", "..", "..", "npm", "nx-azure-cache", "lib", "notices.js"))
+	_, list, _ := strings.Cut(source, "const taskVariables = [")
+	list, _, _ = strings.Cut(list, "]")
+	if want := "'" + strings.Join(taskVariables, "','") + "',"; strings.Join(strings.Fields(list), "") != want {
+		t.Errorf("lib/notices.js has%swant %s", list, want)
 	}
 }
