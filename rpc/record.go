@@ -64,7 +64,7 @@ func (s *server) runEnded(ctx context.Context, raw json.RawMessage) {
 		s.mu.Lock()
 		s.ending.isAwaited = false
 		if err != nil {
-			s.ending.problem = printable.Short(printable.Line("the record of this run is not stored: "+err.Error()), maxReason)
+			s.ending.problem = printable.Short(printable.Line(recordProblem(err)), maxReason)
 		}
 		s.mu.Unlock()
 		s.publish(ctx, session.Cache)
@@ -91,7 +91,10 @@ func (s *server) keepRecord(ctx context.Context, raw json.RawMessage, session *S
 		header := s.header
 		header.Ended, header.Totals.Summary = ended, session.Cache.Summary()
 		record := s.recorder.Record(handOver, header)
-		return nil, session.Records.Keep(ctx, folder, record)
+		if err := session.Records.Keep(ctx, folder, record); err != nil {
+			return nil, keepError{err}
+		}
+		return nil, nil
 	})
 	_, err = keep(ctx, nil, raw)
 	_, isWire := errors.AsType[*jsonrpc2.Error](err)
@@ -100,6 +103,17 @@ func (s *server) keepRecord(ctx context.Context, raw json.RawMessage, session *S
 		return nil
 	}
 	return err
+}
+
+// keepError is an error of Keep, which is a whole line.
+type keepError struct{ error }
+
+// recordProblem returns the line about an error of keepRecord.
+func recordProblem(err error) string {
+	if of, ok := errors.AsType[keepError](err); ok {
+		return of.Error()
+	}
+	return "the record of this run is not stored: " + err.Error() // a panic
 }
 
 // invalidHandOver means that there is no record, because the client has not handed over

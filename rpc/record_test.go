@@ -158,8 +158,10 @@ func TestRecordAtTheTimeLimit(t *testing.T) {
 // A record that cannot be kept is a line in the state, and nothing else.
 func TestRecordProblem(t *testing.T) {
 	for name, keep := range map[string]func(context.Context) error{
-		"an error": func(context.Context) error { return errors.New("no\nroute \x1b[31m") },
-		"a panic":  func(context.Context) error { panic("no\nroute") },
+		"an error": func(context.Context) error {
+			return errors.New("the record of this run is not stored: no\nroute \x1b[31m")
+		},
+		"a panic": func(context.Context) error { panic("no\nroute") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := startKeeping(t, new(cachetest.Memory), time.Minute, keep)

@@ -56,8 +56,8 @@ type Records struct {
 	// IsAwaited makes a client that ends wait for Keep.
 	IsAwaited bool
 	// Keep completes the record with the source of the run, and keeps it. folder is that
-	// of the server in the cache directory. ctx ends with the time limit. The error says
-	// why the record is not stored: one line for people.
+	// of the server in the cache directory. ctx ends with the time limit. The error is a
+	// whole line for people: what is not stored or written, and why.
 	Keep func(ctx context.Context, folder *scratch.Folder, record *runs.Record) error
 }
 

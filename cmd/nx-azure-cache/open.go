@@ -42,7 +42,7 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 	var blamed []claims.Claim
 	if err == nil && problem == nil {
 		policy := settings.RunPolicy(params.CI, config.ReadDefaultBase(params.DefaultBase, params.Extended), getenv)
-		problem, blamed = openCache(&session, settings, policy, params, directoryRule(params, getenv)), policy.Blamed
+		problem, blamed = openCache(&session, settings, policy, start{params, given, directoryRule(params, getenv)}), policy.Blamed
 	}
 	session.Warnings = append(session.Warnings, found.Warnings(settings.Mode, blamed)...)
 	if err := errors.Join(err, problem); err != nil {
@@ -81,9 +81,17 @@ func directoryRule(params rpc.InitializeParams, getenv func(string) string) scra
 	return scratch.Rule{Workspace: params.WorkspaceRoot, AllowInsecure: getenv(insecureVariable) == "true"}
 }
 
+// start is how the client has started the session.
+type start struct {
+	rpc.InitializeParams
+	// getenv is the environment that the process was started with: no claim counts.
+	getenv      func(string) string
+	directories scratch.Rule
+}
+
 // openCache stacks the layers between a request and Azure. No other place decides their
 // order.
-func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, params rpc.InitializeParams, directories scratch.Rule) error {
+func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, start start) error {
 	containers, err := s.OpenContainers(permissions.OfRun(r.Mode == cache.ReadWrite), append(r.Reads(), r.Scope))
 	if err != nil {
 		return err
@@ -100,7 +108,7 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, para
 		Prefix:        s.Prefix,
 		MaxSize:       s.MaxArtifactSize,
 		CacheFailures: s.CacheFailures,
-		Directories:   directories,
+		Directories:   start.directories,
 		Writes:        place(r.Scope),
 		Verifier:      s.Trust.Verifier,
 		Signer:        r.Signer,
@@ -119,7 +127,7 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, para
 	if filter := s.Tasks.Func(); filter != nil {
 		session.Includes = func(t rpc.Task) bool { return filter(taskfilter.Task(t)) }
 	}
-	session.Records = records(s, r, params, options)
+	session.Records = records(s, r, start, options)
 	session.Backfill = s.Backfill
 	session.Silence = azure.IdleTimeout(s.Limits)
 	session.Drain = s.Drain

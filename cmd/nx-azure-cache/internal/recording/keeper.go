@@ -52,6 +52,9 @@ func (k *Keeper) Keep(ctx context.Context, folder *scratch.Folder, record *runs.
 		local := publish(folder, body) // first, because it takes no time
 		err = cmp.Or(k.store(ctx, record, body), local)
 	}
+	if err != nil {
+		err = fmt.Errorf("the record of this run is not stored: %w", err)
+	}
 	if k.Summarize != nil {
 		err = errors.Join(err, k.Summarize(ctx, record))
 	}
