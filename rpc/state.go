@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"os"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 )
@@ -52,7 +52,7 @@ const maxState = 64 << 10
 // ReadState checks the content in any case.
 func ReadState(folder *os.Root) (State, error) {
 	var state State
-	content, err := readState(folder)
+	content, err := directory.ReadFile(folder, stateName, maxState)
 	if err != nil {
 		return state, err
 	}
@@ -68,25 +68,6 @@ func ReadState(folder *os.Root) (State, error) {
 		return State{}, errors.New("the state is invalid")
 	}
 	return state, nil
-}
-
-func readState(folder *os.Root) ([]byte, error) {
-	// Opening a FIFO would block.
-	if info, err := folder.Lstat(stateName); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, errors.New("the state is not a file")
-	}
-	f, err := folder.Open(stateName)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // opened for reading: nothing is lost
-	content, err := io.ReadAll(io.LimitReader(f, maxState+1))
-	if err == nil && len(content) > maxState {
-		err = errors.New("the state is too large")
-	}
-	return content, err
 }
 
 // isPossible reports whether a server may have written the state.

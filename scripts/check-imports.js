@@ -123,6 +123,7 @@ const allowed = {
     'cache',
     'cache/awake',
     'cache/backfill',
+    'cache/directory',
     'cache/fileerror',
     'cache/runs',
     'cache/runs/recorder',
@@ -158,6 +159,17 @@ const allowed = {
     'cmd/nx-azure-cache/internal/claims',
     'cmd/nx-azure-cache/internal/taskfilter',
     'license',
+  ],
+  // Which records of runs count. What they mean is for others to say.
+  'cmd/nx-azure-cache/internal/history': [
+    'cache',
+    'cache/azure',
+    'cache/azure/permissions',
+    'cache/directory',
+    'cache/runs',
+    'cache/scratch',
+    'cache/trust',
+    'cmd/nx-azure-cache/internal/config',
   ],
   // It takes a configuration and returns a report: no flags, no protocol.
   'cmd/nx-azure-cache/internal/doctor': [
@@ -195,6 +207,7 @@ const allowed = {
     'cache',
     'cache/azure',
     'cache/azure/permissions',
+    'cache/runs',
     'cache/taskhash',
     'cache/trust',
     'cmd/internal/table',
@@ -212,7 +225,7 @@ const allowed = {
     'cache/runs',
     'cache/trust',
   ],
-  'cmd/nx-azure-cache/internal/lastrun': ['cache/taskhash'],
+  'cmd/nx-azure-cache/internal/lastrun': ['cache/directory', 'cache/taskhash'],
   // What becomes of the record of a run. It does not know who makes the record.
   'cmd/nx-azure-cache/internal/recording': [
     'cache',

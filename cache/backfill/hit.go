@@ -3,7 +3,6 @@ package backfill
 import (
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 
@@ -73,18 +72,7 @@ func (h hit) terminalOutput() (string, error) {
 		return "", err
 	}
 	defer folder.Close()
-	// Opening a FIFO would block.
-	if info, err := folder.Root.Lstat(h.Hash); err != nil {
-		return "", err
-	} else if !info.Mode().IsRegular() || info.Size() > maxTerminalOutput {
-		return "", fmt.Errorf("%s is not a file of at most %d bytes", h.terminalOutputPath(), maxTerminalOutput)
-	}
-	f, err := folder.Root.Open(h.Hash)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close() // opened for reading: nothing is lost
-	text, err := io.ReadAll(io.LimitReader(f, maxTerminalOutput))
+	text, err := directory.ReadFile(folder.Root, h.Hash, maxTerminalOutput)
 	if err != nil {
 		return "", err
 	}

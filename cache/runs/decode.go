@@ -14,7 +14,7 @@ import (
 
 // Decode reads the body of a blob. Anyone may have written it, so Decode reads it in bounded
 // memory, rejects what no version writes, and returns strings that are safe to print. It
-// checks neither digest nor signature; [Open] does.
+// checks neither digest nor signature, see [Open] and [Verify].
 func Decode(body []byte) (*Record, error) {
 	if len(body) > maxBody {
 		return nil, fmt.Errorf("the record has more than %d bytes", maxBody)
@@ -28,8 +28,8 @@ func Decode(body []byte) (*Record, error) {
 		return nil, invalid(err)
 	}
 	defer plain.Close()
-	limited := &limitedReader{plain, maxPlain}
-	d := decoder{json: json.NewDecoder(limited)}
+	limited := &limitedReader{Reader: plain, left: plainOf(body) + 1}
+	d := decoder{json: json.NewDecoder(limited), limited: limited}
 	if err := d.decode(); err != nil {
 		return nil, invalid(err)
 	}
@@ -44,15 +44,20 @@ func invalid(err error) error {
 // limitedReader fails after a number of bytes.
 type limitedReader struct {
 	io.Reader
-	left int
+	left    int // in all
+	element int // until the next element, which keeps the JSON decoder's memory small
 }
 
 func (r *limitedReader) Read(p []byte) (int, error) {
 	if r.left <= 0 {
-		return 0, fmt.Errorf("it has more than %d bytes of JSON", maxPlain)
+		return 0, errors.New("its JSON is too long")
 	}
-	n, err := r.Reader.Read(p[:min(len(p), r.left)])
+	if r.element <= 0 {
+		return 0, fmt.Errorf("a part of it has more than %d bytes", maxElement)
+	}
+	n, err := r.Reader.Read(p[:min(len(p), r.left, r.element)])
 	r.left -= n
+	r.element -= n
 	return n, err
 }
 
@@ -60,9 +65,28 @@ func (r *limitedReader) Read(p []byte) (int, error) {
 // become many bytes of memory.
 type decoder struct {
 	json    *json.Decoder
+	limited *limitedReader
 	record  Record
 	tasks   map[string]bool // by ID
 	indices int
+}
+
+// token returns the next token.
+func (d *decoder) token() (json.Token, error) {
+	d.limited.element = maxElement
+	return d.json.Token()
+}
+
+// more reports whether the list or object has another element.
+func (d *decoder) more() bool {
+	d.limited.element = maxElement
+	return d.json.More()
+}
+
+// value reads the next value.
+func (d *decoder) value(into any) error {
+	d.limited.element = maxElement
+	return d.json.Decode(into)
 }
 
 func (d *decoder) decode() error {
@@ -70,19 +94,23 @@ func (d *decoder) decode() error {
 		return err
 	}
 	fields := make(map[string]json.RawMessage)
-	for d.json.More() {
-		key, err := d.json.Token()
+	for d.more() {
+		key, err := d.token()
 		if err != nil {
 			return err
 		}
-		if err := d.field(key.(string), fields); err != nil {
+		name, isName := key.(string)
+		if !isName {
+			return errors.New("a field has no name")
+		}
+		if err := d.field(name, fields); err != nil {
 			return err
 		}
 	}
 	if err := d.expect('}'); err != nil {
 		return err
 	}
-	if _, err := d.json.Token(); err != io.EOF {
+	if _, err := d.token(); err != io.EOF {
 		return errors.New("something follows the JSON")
 	}
 	return d.finish(fields)
@@ -102,7 +130,7 @@ func (d *decoder) field(key string, fields map[string]json.RawMessage) error {
 		return d.list(d.task)
 	}
 	var value json.RawMessage
-	if err := d.json.Decode(&value); err != nil {
+	if err := d.value(&value); err != nil {
 		return err
 	}
 	if len(fields) == maxFields {
@@ -122,14 +150,14 @@ const (
 
 // list reads a list, or null.
 func (d *decoder) list(element func() error) error {
-	token, err := d.json.Token()
+	token, err := d.token()
 	if err != nil || token == nil {
 		return err
 	}
 	if token != json.Delim('[') {
 		return errors.New("a table is not a list")
 	}
-	for d.json.More() {
+	for d.more() {
 		if err := element(); err != nil {
 			return err
 		}
@@ -138,7 +166,7 @@ func (d *decoder) list(element func() error) error {
 }
 
 func (d *decoder) expect(want json.Delim) error {
-	token, err := d.json.Token()
+	token, err := d.token()
 	if err == nil && token != want {
 		err = errors.New("it is not an object")
 	}
@@ -150,7 +178,7 @@ func (d *decoder) input() error {
 		return fmt.Errorf("it has more than %d inputs", maxInputs)
 	}
 	var input Input
-	if err := d.json.Decode(&input); err != nil {
+	if err := d.value(&input); err != nil {
 		return err
 	}
 	d.record.Inputs = append(d.record.Inputs, input)
@@ -165,7 +193,7 @@ func (d *decoder) task() error {
 		Task
 		Inputs indices `json:"inputs"`
 	}{Inputs: indices{most: maxIndices - d.indices}}
-	if err := d.json.Decode(&read); err != nil {
+	if err := d.value(&read); err != nil {
 		return err
 	}
 	d.indices += len(read.Inputs.list)
@@ -221,8 +249,8 @@ func (l *indices) UnmarshalJSON(encoded []byte) error {
 		return nil
 	}
 	count := bytes.Count(encoded, []byte(",")) + 1
-	if count > l.most {
-		return fmt.Errorf("its tasks have more than %d inputs", maxIndices)
+	if count > min(l.most, maxOfTask) {
+		return errors.New("its tasks have too many inputs")
 	}
 	list := make([]int, 0, count)
 	if err := json.Unmarshal(encoded, &list); err != nil {

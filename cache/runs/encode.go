@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"fmt"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -28,9 +28,12 @@ var encoder = sync.OnceValue(func() *zstd.Encoder {
 
 // Encode returns the body of the blob. The same record always has the same body. Encode does
 // not change r. It writes what [Decode] returns: the table of inputs is sorted and has no
-// input twice, and strings are printable and cut. It leaves out, and adds to Omitted, tasks
-// after the first 20,000 and tasks that are invalid or in the record already. It leaves out
-// the inputs of tasks once there are too many.
+// input twice, and strings are printable and cut. Reasons lose absolute paths.
+//
+// It leaves out, and adds to Omitted, tasks that are invalid or in the record already. Of
+// more than 20,000 tasks it leaves out the rest, hits before misses. It leaves out the
+// inputs of tasks, of hits before those of misses, if there are too many. A record that is
+// still too large for readers loses all inputs, and then tasks.
 //
 // The error says which field of the record itself is invalid.
 func Encode(r *Record) ([]byte, error) {
@@ -41,25 +44,31 @@ func Encode(r *Record) ([]byte, error) {
 	}
 	written.Inputs, written.Tasks = nil, nil
 	written.takeTasks(r)
-	for range 2 {
-		body, err := written.encode()
-		if err != nil || len(body) <= maxBody {
-			return body, err
+	for {
+		plain, err := marshal(written)
+		if err != nil {
+			return nil, err
 		}
-		written.forgetInputs()
+		body := encoder().EncodeAll(plain, nil)
+		if len(body) <= maxBody && len(plain) <= plainOf(body) {
+			return body, nil
+		}
+		written.shrink()
 	}
-	return nil, fmt.Errorf("the record is larger than %d bytes", maxBody)
 }
 
-func (r *Record) encode() ([]byte, error) {
-	plain, err := marshal(r)
-	if err != nil {
-		return nil, err
+// shrink leaves out all inputs, and the next time half of the tasks. A record without tasks
+// is small.
+func (r *Record) shrink() {
+	if len(r.Inputs) == 0 {
+		half := len(r.Tasks) / 2
+		r.Omitted += len(r.Tasks) - half
+		r.Tasks = r.Tasks[:half]
 	}
-	if len(plain) > maxPlain {
-		return make([]byte, maxBody+1), nil // too large, without the work
+	r.Inputs = []Input{}
+	for i := range r.Tasks {
+		r.Tasks[i].Inputs = nil
 	}
-	return encoder().EncodeAll(plain, nil), nil
 }
 
 // marshal returns JSON without the escapes for HTML, so that people can read it.
@@ -73,31 +82,56 @@ func marshal(value any) ([]byte, error) {
 	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
-// takeTasks copies the tasks of another record, and the inputs that they have.
+// takeTasks copies the tasks of another record, and the inputs that they have. If there is
+// no room for all, misses come first.
 func (r *Record) takeTasks(from *Record) {
-	table := newTable(from.Inputs)
+	tasks := make([]*Task, 0, len(from.Tasks)) // nil if it is left out
 	seen := make(map[string]bool, len(from.Tasks))
-	r.Tasks = make([]Task, 0, min(len(from.Tasks), maxWritten))
 	for _, task := range from.Tasks {
-		if len(r.Tasks) == maxWritten || task.normalize() != nil || seen[task.ID] {
+		if task.normalize() != nil || seen[task.ID] {
 			r.Omitted++
 			continue
 		}
 		seen[task.ID] = true
-		task.Inputs = table.take(task.Inputs)
-		r.Tasks = append(r.Tasks, task)
+		task.Reason = withoutPaths(task.Reason)
+		tasks = append(tasks, &task)
 	}
+	byWorth := slices.Clone(tasks)
+	slices.SortStableFunc(byWorth, func(a, b *Task) int { return cmp.Compare(a.worth(), b.worth()) })
+	table := newTable(from.Inputs)
+	kept := make(map[*Task]bool, len(tasks))
+	for _, task := range byWorth[:min(len(byWorth), maxWritten)] {
+		kept[task] = true
+		task.Inputs = table.take(task.Inputs)
+	}
+	r.Omitted += len(tasks) - len(kept)
 	r.Inputs = table.sorted()
-	for i := range r.Tasks {
-		r.Tasks[i].Inputs = table.renumber(r.Tasks[i].Inputs)
+	r.Tasks = make([]Task, 0, len(kept))
+	for _, task := range tasks {
+		if kept[task] {
+			task.Inputs = table.renumber(task.Inputs)
+			r.Tasks = append(r.Tasks, *task)
+		}
 	}
 }
 
-func (r *Record) forgetInputs() {
-	r.Inputs = []Input{}
-	for i := range r.Tasks {
-		r.Tasks[i].Inputs = nil
+// paths matches absolute paths, of Windows, too, up to the last separator of a clause: names
+// of folders may have spaces.
+var paths = regexp.MustCompile(`(^|[\s"'(=,;\[])(?:[A-Za-z]:[\\/]|\\\\|~?/)[^"':;,()]*[\\/][^\s"':;,()]*`)
+
+// withoutPaths removes absolute paths from a reason: they often have the name of a user.
+func withoutPaths(reason string) string { return paths.ReplaceAllString(reason, "${1}(path)") }
+
+// worth is the lower, the more a task in a record is worth: it answers why there was a miss,
+// or what an earlier result was made of.
+func (t *Task) worth() int {
+	switch {
+	case t.IsMiss():
+		return 0
+	case t.IsStored():
+		return 1
 	}
+	return 2
 }
 
 // table collects the inputs that are used.
@@ -113,7 +147,7 @@ func newTable(all []Input) *table { return &table{all: all, indices: make(map[In
 // take returns indices into the used inputs for indices into all. It returns nil if they
 // are invalid, or too many together with those before.
 func (t *table) take(indices []int) []int {
-	if len(indices) == 0 || t.count+len(indices) > maxIndices || len(t.used)+len(indices) > maxInputs {
+	if len(indices) == 0 || len(indices) > maxOfTask || t.count+len(indices) > maxIndices || len(t.used)+len(indices) > maxInputs {
 		return nil
 	}
 	taken := make([]int, 0, len(indices))

@@ -25,11 +25,21 @@ const (
 
 	maxBody    = MaxBody
 	maxPlain   = 64 << 20  // bytes of JSON
+	maxElement = 4 << 20   // bytes of a task, of an input, or of another field
 	maxWindow  = 8 << 20   // of zstd, in bytes
 	maxTasks   = 50_000    // of a record
-	maxInputs  = 200_000   // in the table
+	maxInputs  = 100_000   // in the table
 	maxIndices = 1_000_000 // of all tasks
+	maxOfTask  = 100_000   // of one
+
+	// JSON is at most maxRatio times as long as its compressed form, or minPlain bytes.
+	// Records have ratios of 10 to 50. So a small blob cannot cost a reader much time.
+	maxRatio = 400
+	minPlain = 4 << 20
 )
+
+// plainOf is the length of the longest JSON that a body may have.
+func plainOf(body []byte) int { return min(maxPlain, max(minPlain, maxRatio*len(body))) }
 
 // The lengths of the longest strings, in bytes. Longer ones are cut.
 const (

@@ -15,6 +15,10 @@ const (
 	timeLayout = dayLayout + "150405"
 )
 
+// LocalName is the name of the file with the record of the last run, in the folder of this
+// cache in Nx's cache directory. Its content is the body of a blob.
+const LocalName = "last-run"
+
 var (
 	sessions = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 	scopes   = regexp.MustCompile(`^[0-9A-Za-z._-]{1,128}$`)

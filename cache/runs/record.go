@@ -24,10 +24,10 @@ type Record struct {
 	// Source says where the run comes from. It contains the writer's claims.
 	Source Source `json:"source"`
 
-	Nx   string `json:"nx"`   // version
-	Tool string `json:"tool"` // nx-azure-cache and its version
-	OS   string `json:"os"`   // GOOS
-	Arch string `json:"arch"` // GOARCH
+	Nx   string `json:"nx,omitempty"`   // version
+	Tool string `json:"tool,omitempty"` // nx-azure-cache and its version
+	OS   string `json:"os,omitempty"`   // GOOS
+	Arch string `json:"arch,omitempty"` // GOARCH
 
 	Totals Totals  `json:"totals"`
 	Inputs []Input `json:"inputs"`
@@ -55,8 +55,8 @@ type Totals struct {
 
 // Task is what the run did with a task.
 type Task struct {
-	ID      string  `json:"id"`   // project:target or project:target:configuration
-	Hash    string  `json:"hash"` // Nx's task hash
+	ID      string  `json:"id"`             // project:target or project:target:configuration
+	Hash    string  `json:"hash,omitempty"` // Nx's task hash
 	Outcome Outcome `json:"outcome"`
 
 	// Lookup says why there was no usable entry, unless there simply was none.

@@ -2,7 +2,6 @@ package scratch
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"path"
@@ -145,12 +144,5 @@ func appendPending(parent *directory.Dir, session, notes string) {
 }
 
 func openPending(parent *directory.Dir, session string, flags int) (*os.File, error) {
-	name := path.Join(session, pendingName)
-	// Opening a FIFO would block.
-	if info, err := parent.Root.Lstat(name); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a file")
-	}
-	return parent.Root.OpenFile(name, flags, 0)
+	return directory.OpenFile(parent.Root, path.Join(session, pendingName), flags)
 }

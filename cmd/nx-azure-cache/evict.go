@@ -25,6 +25,10 @@ evict deletes an entry only if it has not changed since it was listed (If-Match)
 the storage refuses to delete an entry, evict reports it on stderr and goes on, and
 the exit code is 1.
 
+With --records, evict deletes run records and leaves the entries; otherwise it leaves
+the records. A record says what one run did with its tasks, for people: no run needs
+it. Only --scope, --before and --after select records.
+
 What a run has already restored stays on its machine, also in the local cache of Nx.
 Run nx reset there to remove it.
 
@@ -34,12 +38,14 @@ const evictExamples = `  npx nx-azure-cache evict --hash 3141592653589793238
   npx nx-azure-cache evict shop:build --scope local
   npx nx-azure-cache evict --scope trusted --after 2026-11-22T18:30:00Z --yes
   npx nx-azure-cache evict --signer 0f3a5b7c9d1e2f40 --yes
-  npx nx-azure-cache evict --scope 'pr-*' --before 30d --yes`
+  npx nx-azure-cache evict --scope 'pr-*' --before 30d --yes
+  npx nx-azure-cache evict --records --scope 'pr-*' --before 30d --yes`
 
 // evictOptions are the flags of evict.
 type evictOptions struct {
 	workspace config.Overrides
 	selection entries.Filter
+	records   bool
 	yes       bool
 }
 
@@ -58,6 +64,7 @@ func newEvict(std stdio) *cobra.Command {
 	}
 	addWorkspaceFlags(command, &options.workspace)
 	addSelectionFlags(command, &options.selection)
+	command.Flags().BoolVar(&options.records, "records", false, "delete run records instead of entries")
 	command.Flags().BoolVar(&options.yes, "yes", false, "delete")
 	return command
 }
@@ -67,6 +74,9 @@ func evict(ctx context.Context, std stdio, options evictOptions) error {
 	if err == nil && selected.IsAll() {
 		err = entries.ErrNoSelection
 	}
+	if err == nil && options.records {
+		err = selected.CheckRecords()
+	}
 	if err != nil {
 		return usage.Wrong(err)
 	}
@@ -74,7 +84,12 @@ func evict(ctx context.Context, std stdio, options evictOptions) error {
 	if err != nil {
 		return err
 	}
-	if options.yes {
+	switch {
+	case options.records && options.yes:
+		return inventory.EvictRecords(ctx, std.stderr, selected)
+	case options.records:
+		return inventory.DryRunRecords(ctx, std.stdout, std.stderr, selected)
+	case options.yes:
 		return inventory.Evict(ctx, std.stderr, selected)
 	}
 	return inventory.DryRun(ctx, std.stdout, std.stderr, selected)

@@ -32,12 +32,14 @@ Signatures are
 entries before it prints the first. With --limit N it keeps N of them in memory;
 without, all that match: about 250 MB for a million, and 650 MB with --json.
 
---total prints how many entries match and how many bytes they have, for each scope.
+--total prints how many entries match and how many bytes they have, for each scope. The
+last line on stderr says how many run records there are, which are no entries.
 
 --json prints one object per line: url, scope, hash, size, modified, etag, format,
 sha256, signature (state, key, problem), proven (a valid signature covers what
 follows), code, provenance (repository, ref, commit, run, tool, task, time). With
---total it prints one object: entries, bytes, scopes (scope, entries, bytes).
+--total it prints one object: entries, bytes, scopes (scope, entries, bytes), and
+records and recordBytes if the listed scopes have run records.
 
 The number of entries goes to stderr. The exit code is 0 even if no entry matches.
 ` + permissionsHelp(permissions.List) + workspaceHelp

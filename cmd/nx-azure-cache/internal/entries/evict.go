@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
@@ -49,15 +50,16 @@ func (inv *Inventory) DryRun(ctx context.Context, out, stderr io.Writer, selecte
 	return nil
 }
 
-// Evict deletes the selected entries.
+// Evict deletes the selected entries. It leaves records of runs, see [Inventory.EvictRecords].
 func (inv *Inventory) Evict(ctx context.Context, stderr io.Writer, selected Selection) error {
-	return newEvictor(stderr, newProgress(stderr)).evict(ctx, inv, selected)
+	return newEvictor(stderr, entryCount).evict(ctx, inv, selected)
 }
 
 // evictor deletes entries, several at once.
 type evictor struct {
 	stderr   io.Writer
 	progress *progress
+	count    func(n int) string // of what is deleted
 
 	mu      sync.Mutex
 	deleted int
@@ -66,15 +68,19 @@ type evictor struct {
 	refused int
 }
 
-func newEvictor(stderr io.Writer, progress *progress) *evictor {
-	return &evictor{stderr: stderr, progress: progress}
+func newEvictor(stderr io.Writer, count func(int) string) *evictor {
+	return &evictor{stderr: stderr, progress: newProgress(stderr), count: count}
 }
 
-// evict deletes entries while it finds them, so it need not remember them.
-func (v *evictor) evict(ctx context.Context, inv *Inventory, selected Selection) (err error) {
+func (v *evictor) evict(ctx context.Context, inv *Inventory, selected Selection) error {
+	return v.evictFrom(ctx, inv, selected, inv.walk(ctx, selected.scopes, selected.hashes, v.progress.other))
+}
+
+// evictFrom deletes entries or records while it finds them, so it need not remember them.
+func (v *evictor) evictFrom(ctx context.Context, inv *Inventory, selected Selection, found iter.Seq2[*entry, error]) (err error) {
 	slots := make(chan struct{}, MaxConcurrent)
 	var deleting sync.WaitGroup
-	for e, failed := range inv.walk(ctx, selected.scopes, selected.hashes, v.progress.other) {
+	for e, failed := range found {
 		if err = failed; err != nil {
 			break
 		}
@@ -92,7 +98,7 @@ func (v *evictor) evict(ctx context.Context, inv *Inventory, selected Selection)
 	deleting.Wait()
 	v.end(inv)
 	if err == nil && v.refused > 0 {
-		err = fmt.Errorf("%s could not be deleted", entryCount(v.refused))
+		err = fmt.Errorf("%s could not be deleted", v.count(v.refused))
 	}
 	return err
 }
@@ -126,7 +132,7 @@ func (v *evictor) delete(ctx context.Context, e *entry) {
 }
 
 func (v *evictor) end(inv *Inventory) {
-	text := fmt.Sprintf("deleted %s of %s, %s, in %s", terminal.Thousands(v.deleted), entryCount(v.progress.seen), terminal.Size(v.bytes), inv)
+	text := fmt.Sprintf("deleted %s of %s, %s, in %s", terminal.Thousands(v.deleted), v.count(v.progress.seen), terminal.Size(v.bytes), inv)
 	if v.gone > 0 {
 		text += fmt.Sprintf("; %s gone before", terminal.Count(v.gone, "was", "were"))
 	}

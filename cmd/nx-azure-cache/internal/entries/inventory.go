@@ -10,6 +10,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
@@ -47,9 +48,9 @@ func (inv *Inventory) String() string {
 }
 
 // walk yields the entries of some scopes in all containers: of all scopes if there is no
-// pattern, and only of some hashes if there are any. It counts other blobs. The first
-// error is the last item.
-func (inv *Inventory) walk(ctx context.Context, scopes, hashes []string, other func()) iter.Seq2[*entry, error] {
+// pattern, and only of some hashes if there are any. It passes other blobs to other. The
+// first error is the last item.
+func (inv *Inventory) walk(ctx context.Context, scopes, hashes []string, other func(blob azure.Properties, isRecord bool)) iter.Seq2[*entry, error] {
 	return func(yield func(*entry, error) bool) {
 		for _, container := range inv.containers {
 			for blob, err := range inv.blobs(ctx, container, scopes, hashes) {
@@ -59,7 +60,8 @@ func (inv *Inventory) walk(ctx context.Context, scopes, hashes []string, other f
 				}
 				entry, ok := inv.entryOf(container, blob)
 				if !ok {
-					other()
+					_, _, _, isRecord := runs.ParseName(inv.settings.Prefix, blob.Name)
+					other(blob, isRecord)
 				} else if !yield(entry, nil) {
 					return
 				}
@@ -118,8 +120,7 @@ func (inv *Inventory) folders(ctx context.Context, container *azure.Container, s
 	}
 }
 
-// entryOf returns the entry of a blob. It reports false for a blob that this cache did not
-// write.
+// entryOf returns the entry of a blob. It reports false for a blob that is not an entry.
 func (inv *Inventory) entryOf(container *azure.Container, blob azure.Properties) (*entry, bool) {
 	scope, hash, ok := cache.ParseName(inv.settings.Prefix, blob.Name)
 	if !ok {

@@ -46,7 +46,7 @@ func (inv *Inventory) List(ctx context.Context, stdout, stderr io.Writer, select
 	var to sink = p
 	switch {
 	case options.Total:
-		to = newTotals(p)
+		to = newTotals(p, progress)
 	case options.Sort != "":
 		to = newSorter(p, options.Sort, options.Limit)
 	}
@@ -66,6 +66,8 @@ func (inv *Inventory) List(ctx context.Context, stdout, stderr io.Writer, select
 		progress.end("the first %s, %s, in %s", entryCount(progress.matched), terminal.Size(progress.bytes), inv)
 	case isLimited && progress.matched > options.Limit:
 		progress.end("%s; the first %s by %s", counted, terminal.Thousands(options.Limit), options.Sort)
+	case options.Total && progress.records.Entries > 0:
+		progress.end("%s; and %s, %s", counted, recordCount(progress.records.Entries), terminal.Size(progress.records.Bytes))
 	default:
 		progress.end("%s", counted)
 	}

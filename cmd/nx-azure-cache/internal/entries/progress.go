@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -16,7 +17,8 @@ type progress struct {
 	live     *terminal.LiveLine
 	next     time.Time // when the live line may change next
 
-	seen, others int // entries, other blobs
+	seen, others int // entries, blobs that this cache did not write
+	records      TotalLine
 	matched      int
 	bytes        int64 // of matching entries
 }
@@ -40,7 +42,14 @@ func (p *progress) see(e *entry, matches bool) {
 	}
 }
 
-func (p *progress) other() { p.others++ }
+// other counts a blob that is not an entry.
+func (p *progress) other(blob azure.Properties, isRecord bool) {
+	if isRecord {
+		p.records.add(blob.Size)
+	} else {
+		p.others++
+	}
+}
 
 // end replaces the live line by the last line.
 func (p *progress) end(format string, args ...any) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -18,7 +19,8 @@ func TestProgress(t *testing.T) {
 		for i := range 1234 {
 			progress.see(&entry{Entry: cache.Entry{Size: 1000}}, i < 2)
 		}
-		progress.other()
+		progress.other(azure.Properties{}, false)
+		progress.other(azure.Properties{}, true)
 		progress.end("%s of %s, %s", terminal.Thousands(progress.matched), entryCount(progress.seen), terminal.Size(progress.bytes))
 		changing := "\rnx-azure-cache: 2 of 64 entries\x1b[K" + "\r\x1b[K" // the line changes five times a second
 		if !isTerminal {

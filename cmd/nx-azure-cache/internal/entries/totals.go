@@ -14,9 +14,18 @@ type TotalLine struct {
 	Bytes   int64 `json:"bytes"`
 }
 
+func (t *TotalLine) add(bytes int64) {
+	t.Entries++
+	t.Bytes += bytes
+}
+
 // TotalsLine is the JSON of ls --total.
 type TotalsLine struct {
 	TotalLine
+	// Records are the run records in the scopes that were listed. They are no entries.
+	Records     int   `json:"records,omitempty"`
+	RecordBytes int64 `json:"recordBytes,omitempty"`
+
 	Scopes []ScopeLine `json:"scopes"`
 }
 
@@ -28,22 +37,24 @@ type ScopeLine struct {
 
 // totals counts entries instead of printing them.
 type totals struct {
-	printer *printer
-	byScope map[string]TotalLine
+	printer  *printer
+	progress *progress
+	byScope  map[string]TotalLine
 }
 
-func newTotals(p *printer) *totals { return &totals{p, make(map[string]TotalLine)} }
+func newTotals(p *printer, progress *progress) *totals {
+	return &totals{p, progress, make(map[string]TotalLine)}
+}
 
 func (t *totals) add(e *entry) error {
 	scope := t.byScope[string(e.Scope)]
-	scope.Entries++
-	scope.Bytes += e.Size
+	scope.add(e.Size)
 	t.byScope[string(e.Scope)] = scope
 	return nil
 }
 
 func (t *totals) end() error {
-	all := TotalsLine{Scopes: []ScopeLine{}}
+	all := TotalsLine{Scopes: []ScopeLine{}, Records: t.progress.records.Entries, RecordBytes: t.progress.records.Bytes}
 	for _, name := range slices.Sorted(maps.Keys(t.byScope)) {
 		scope := t.byScope[name]
 		all.Entries += scope.Entries

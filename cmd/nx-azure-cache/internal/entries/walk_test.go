@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
@@ -81,7 +82,7 @@ func TestLsOfManyEntries(t *testing.T) {
 	before, most := inUse(), uint64(0)
 	seen := make([]bool, entries)
 	n := 0
-	for e, err := range inv.walk(t.Context(), nil, nil, func() { t.Error("got a blob that is not an entry") }) {
+	for e, err := range inv.walk(t.Context(), nil, nil, func(azure.Properties, bool) { t.Error("got a blob that is not an entry") }) {
 		if err != nil {
 			t.Fatal(err)
 		}

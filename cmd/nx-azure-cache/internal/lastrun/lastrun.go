@@ -5,11 +5,10 @@ package lastrun
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 )
 
@@ -31,7 +30,7 @@ type Task struct {
 // Read returns the tasks of the last run, each hash once, in the order of the file. It follows
 // no link, and returns [os.ErrNotExist] if Nx has not run.
 func Read(cacheDirectory *os.Root) ([]Task, error) {
-	content, err := read(cacheDirectory)
+	content, err := directory.ReadFile(cacheDirectory, fileName, maxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -50,19 +49,4 @@ func Read(cacheDirectory *os.Root) ([]Task, error) {
 		}
 	}
 	return tasks, nil
-}
-
-// read opens no FIFO, which would block.
-func read(dir *os.Root) ([]byte, error) {
-	if info, err := dir.Lstat(fileName); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() || info.Size() > maxSize {
-		return nil, errors.New(fileName + " is not a file of Nx")
-	}
-	f, err := dir.Open(fileName)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // opened for reading: nothing is lost
-	return io.ReadAll(io.LimitReader(f, maxSize))
 }
