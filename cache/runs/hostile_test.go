@@ -75,6 +75,7 @@ func TestRejectedRecords(t *testing.T) {
 		"a bomb of fields":     {repeated(2_000_000, head, `"a":1`, "}"), "twice"},
 		"a window of 16 MiB":   {compress(t, bytes.Repeat([]byte("x"), 20<<20), zstd.WithWindowSize(16<<20)), "window"},
 		"many tasks":           {repeated(1_000_000, head+`"tasks":[`, `{}`, "]}"), "no name"},
+		"many sound tasks":     {compress(t, []byte(head+`"y":"`+incompressible()+`","tasks":[`+soundTasks(50_001)+"]}")), "more than 50000 tasks"},
 		"many inputs":          {repeated(1_000_000, head+`"inputs":[`, `["a",1]`, "]}"), "more than 100000 inputs"},
 		"many indices":         {repeated(150_000, head+`"tasks":[{"id":"a","outcome":"stored","inputs":[`, `1`, "]}]}"), "too many inputs"},
 		"deep":                 {repeated(1, head+`"x":`+strings.Repeat("[", 100_000), `1`, "}"), "depth"},
@@ -107,6 +108,14 @@ func TestRejectedRecords(t *testing.T) {
 			t.Errorf("%s: got %v, %v; want an error about %q", name, record, err, test.want)
 		}
 	}
+}
+
+func soundTasks(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"id":"a:%d","outcome":"stored"},`, i)
+	}
+	return strings.TrimSuffix(b.String(), ",")
 }
 
 // incompressible is so long that a body may have more JSON than the least.

@@ -6,7 +6,9 @@
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 
-const payloadType = 'application/vnd.nx-azure-cache.artifact+json';
+// The types of envelopes: about entries, and about records of runs.
+const artifactType = 'application/vnd.nx-azure-cache.artifact+json';
+const runType = 'application/vnd.nx-azure-cache.run+json';
 
 /**
  * @typedef {object} Key
@@ -30,10 +32,11 @@ function generateKey() {
 /**
  * The signed bytes (github.com/secure-systems-lab/dsse, protocol.md).
  *
+ * @param {string} type
  * @param {Buffer} payload
  */
-function preAuthenticationEncoding(payload) {
-  const head = `DSSEv1 ${payloadType.length} ${payloadType} ${payload.length} `;
+function preAuthenticationEncoding(type, payload) {
+  const head = `DSSEv1 ${type.length} ${type} ${payload.length} `;
   return Buffer.concat([Buffer.from(head), payload]);
 }
 
@@ -41,10 +44,11 @@ function preAuthenticationEncoding(payload) {
  * @param {object} statement
  * @param {Key} key
  * @param {string} [keyid] that the envelope names
+ * @param {string} [payloadType]
  */
-function sign(statement, key, keyid = key.id) {
+function sign(statement, key, keyid = key.id, payloadType = artifactType) {
   const payload = Buffer.from(JSON.stringify(statement));
-  const encoded = preAuthenticationEncoding(payload);
+  const encoded = preAuthenticationEncoding(payloadType, payload);
   const sig = crypto.sign(null, encoded, key.pem).toString('base64');
   return JSON.stringify({
     payloadType,
@@ -58,10 +62,11 @@ function sign(statement, key, keyid = key.id) {
  *
  * @param {string} envelope
  * @param {Key} key
+ * @param {string} [type]
  */
-function verify(envelope, key) {
-  const { payloadType: type, payload, signatures } = JSON.parse(envelope);
-  assert.equal(type, payloadType);
+function verify(envelope, key, type = artifactType) {
+  const { payloadType, payload, signatures } = JSON.parse(envelope);
+  assert.equal(payloadType, type);
   assert.equal(signatures.length, 1);
   const [{ keyid, sig }] = signatures;
   assert.equal(keyid, key.id);
@@ -74,7 +79,7 @@ function verify(envelope, key) {
   });
   const isSigned = crypto.verify(
     null,
-    preAuthenticationEncoding(bytes),
+    preAuthenticationEncoding(type, bytes),
     publicKey,
     Buffer.from(sig, 'base64'),
   );
@@ -82,6 +87,8 @@ function verify(envelope, key) {
   return JSON.parse(bytes.toString('utf8'));
 }
 
+exports.artifactType = artifactType;
 exports.generateKey = generateKey;
+exports.runType = runType;
 exports.sign = sign;
 exports.verify = verify;

@@ -16,6 +16,7 @@ const { runNx } = require('../kit/nx-runs');
 const { serversGone } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { generateKey } = require('./envelopes');
+const { scopeOf } = require('./records');
 const { deleteEntry, readEntry, writeEntry } = require('./storage');
 const {
   output,
@@ -155,10 +156,24 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
     /** The scopes that contain an entry. */
     async scopes(of = container) {
       const blobs = await listBlobs(azurite, of);
-      return blobs.map(({ name }) => {
+      const entries = blobs.filter(({ name }) => !scopeOf(name));
+      return entries.map(({ name }) => {
         assert.equal(path.posix.basename(name), hash, name);
         return path.posix.relative('v1', path.posix.dirname(name));
       });
+    },
+
+    /** The records of runs. */
+    async records() {
+      const records = [];
+      for (const { name } of await listBlobs(azurite, container)) {
+        const scope = scopeOf(name);
+        if (!scope) continue;
+        const blob = await readEntry(azurite, container, name);
+        assert.ok(blob, name);
+        records.push({ ...blob, name, scope });
+      }
+      return records;
     },
 
     /** The entry that main finds. @returns {Promise<Entry | undefined>} */
@@ -181,10 +196,11 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
      *
      * @param {Entry} entry
      * @param {string} [connectionString]
-     * @param {Parameters<typeof writeEntry>[4]} [options]
+     * @param {Parameters<typeof writeEntry>[4] & { name?: string }} [options] `name` of
+     *   another blob
      */
     async plant(entry, connectionString = azurite, options = {}) {
-      const name = `v1/${this.scope}/${hash}`;
+      const { name = `v1/${this.scope}/${hash}` } = options;
       await writeEntry(connectionString, container, name, entry, options);
     },
   };
