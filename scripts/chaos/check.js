@@ -216,7 +216,10 @@ function checkClean(machine, { otherUsersFolderMayStay = false } = {}) {
   if (fs.existsSync(machine.scratch)) {
     if (otherUsersFolderMayStay && !machine.ownsAnyIn(machine.scratch))
       return [];
-    return [`left: ${machine.scratch}: ${list(machine.scratch).join(', ')}`];
+    const left = list(machine.scratch);
+    // The record of the last run stays.
+    if (left.length === 1 && left[0] === 'last-run') return [];
+    return [`left: ${machine.scratch}: ${left.join(', ')}`];
   }
   return list(machine.cache)
     .filter((name) => name.startsWith('.nx-azure-cache'))

@@ -207,7 +207,9 @@ class ChaosMachine extends Machine {
   ownsAnyIn(folder) {
     const uid = this.#user?.uid ?? process.getuid?.();
     return list(folder).some(
-      (name) => fs.lstatSync(path.join(folder, name)).uid === uid,
+      (name) =>
+        name !== 'last-run' &&
+        fs.lstatSync(path.join(folder, name)).uid === uid,
     );
   }
 

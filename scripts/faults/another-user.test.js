@@ -178,7 +178,9 @@ function assertFoldersOfGroup(cacheDirectory) {
 function foldersIn(cacheDirectory) {
   const parent = path.join(cacheDirectory, '.nx-azure-cache');
   if (!fs.existsSync(parent)) return [];
-  return fs.readdirSync(parent).filter((name) => !name.endsWith('.lock'));
+  return fs
+    .readdirSync(parent)
+    .filter((name) => !name.endsWith('.lock') && name !== 'last-run');
 }
 
 /**
