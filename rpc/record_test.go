@@ -72,9 +72,7 @@ func TestRecordWaitsForResults(t *testing.T) {
 	k.call("store", storeParams("1", dir), nil)
 	<-blobs.arrived
 	k.handOver(dir, oneTask)
-	for state := onlyState(t, dir); !state.Recording; state = onlyState(t, dir) {
-	}
-	if got := onlyState(t, dir); got.Waiting != 1 {
+	if got := awaitRecording(t, dir, true); got.Waiting != 1 {
 		t.Errorf("got %+v, want one waiting", got)
 	}
 	close(blobs.gate)
@@ -92,7 +90,20 @@ func TestRecordWaitsForResults(t *testing.T) {
 	if exists(t, scratch.FolderPath(dir, k.served.Session()), rpc.HandOverName) {
 		t.Error("the hand-over is left")
 	}
-	for state := onlyState(t, dir); state.Recording; state = onlyState(t, dir) {
+	awaitRecording(t, dir, false)
+}
+
+// awaitRecording waits until the state says so.
+func awaitRecording(t *testing.T, dir string, isRecording bool) rpc.State {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		state := onlyState(t, dir)
+		if state.Recording == isRecording {
+			return state
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got %+v", state)
+		}
 	}
 }
 
@@ -168,9 +179,7 @@ func TestRecordProblem(t *testing.T) {
 			dir := t.TempDir()
 			k.handOver(dir, oneTask)
 			k.call("shutdown", object{}, nil)
-			var got rpc.State
-			for got = onlyState(t, dir); got.Recording; got = onlyState(t, dir) {
-			}
+			got := awaitRecording(t, dir, false)
 			const want = "the record of this run is not stored: "
 			if !strings.HasPrefix(got.RecordProblem, want) || !strings.Contains(got.RecordProblem, "no") || strings.ContainsAny(got.RecordProblem, "\n\x1b") {
 				t.Errorf("got %q", got.RecordProblem)
