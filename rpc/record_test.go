@@ -198,8 +198,11 @@ func TestInvalidHandOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, make := range map[string]func(path string) error{
-		"no file":  func(string) error { return nil },
-		"a link":   func(path string) error { return os.Symlink(outside, path) },
+		"no file": func(string) error { return nil },
+		"a link":  func(path string) error { return os.Symlink(outside, path) },
+		"a link to a file beside it": func(path string) error {
+			return errors.Join(os.WriteFile(path+".other", []byte(oneTask), 0o600), os.Symlink(filepath.Base(path)+".other", path))
+		},
 		"a folder": func(path string) error { return os.MkdirAll(filepath.Join(path, "a"), 0o700) },
 		"no JSON":  func(path string) error { return os.WriteFile(path, []byte("{"), 0o600) },
 		"too large": func(path string) error {
