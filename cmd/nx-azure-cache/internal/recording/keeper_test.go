@@ -1,0 +1,97 @@
+package recording_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/recording"
+)
+
+// folder returns the folder of a process.
+func folder(t *testing.T) *scratch.Folder {
+	t.Helper()
+	c := cache.New(cachetest.Shared(new(cachetest.Memory), cache.ReadWrite))
+	t.Cleanup(func() { c.Close(context.Background()) })
+	f, err := c.Folder(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func record() *runs.Record {
+	now := time.Date(2026, 11, 30, 21, 0, 0, 0, time.UTC)
+	return &runs.Record{Format: runs.Format, Session: "1-abcdefgh", Mode: cache.ReadWrite, Started: now, Ended: now}
+}
+
+// A record that is there already was stored by an attempt whose response was lost.
+func TestKeepTwice(t *testing.T) {
+	blobs, f := new(cachetest.Memory), folder(t)
+	k := recording.Keeper{Blobs: blobs, Scope: "pr-7", Prefix: "team"}
+	for range 2 {
+		if err := k.Keep(t.Context(), f, record()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names := blobs.Names(); len(names) != 1 || names[0] != "team/v1/pr-7/runs/2026-11-30/210000-1-abcdefgh" || blobs.Puts() != 2 {
+		t.Errorf("got %q after %d requests", names, blobs.Puts())
+	}
+}
+
+// The summary is written even if the record cannot be stored.
+func TestSummarizeComesLast(t *testing.T) {
+	var got *runs.Record
+	k := recording.Keeper{
+		Blobs: cache.NewBreaker(new(failing)), Scope: trust.Local,
+		Summarize: func(_ context.Context, record *runs.Record) error {
+			got = record
+			return errors.New("no summary")
+		},
+	}
+	err := k.Keep(t.Context(), folder(t), record())
+	if err == nil || !strings.Contains(err.Error(), "no route") || !strings.Contains(err.Error(), "no summary") || got == nil || got.Scope != trust.Local {
+		t.Errorf("got %v and %+v", err, got)
+	}
+}
+
+// failing is blobs that cannot be written.
+type failing struct{ cachetest.Memory }
+
+func (*failing) Put(context.Context, string, io.ReadSeeker, cache.Metadata) error {
+	return errors.New("no route")
+}
+
+// git names the commit of a developer's run. It is not asked in CI, whose variables say it.
+func TestCommit(t *testing.T) {
+	workspace := t.TempDir()
+	for _, args := range [][]string{
+		{"init", "--quiet"},
+		{"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--allow-empty", "-m", "x"},
+	} {
+		command := exec.Command("git", args...)
+		command.Dir = workspace
+		if text, err := command.CombinedOutput(); err != nil {
+			t.Skipf("git: %v: %s", err, text)
+		}
+	}
+	for scope, want := range map[trust.Scope]int{trust.Local: 40, "pr-7": 0} {
+		got := record()
+		k := recording.Keeper{Scope: scope, Workspace: workspace}
+		if err := k.Keep(t.Context(), folder(t), got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Source.Commit) != want {
+			t.Errorf("%s: got the commit %q", scope, got.Source.Commit)
+		}
+	}
+}
