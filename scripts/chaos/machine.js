@@ -241,7 +241,10 @@ function nxJson(container, more) {
     namedInputs: {
       default: ['{projectRoot}/*.json', '{workspaceRoot}/tools/**/*'],
     },
-    azure: { container, timeouts: { ...timeouts, ...more } },
+    azure: {
+      ...{ container, records: 'none' },
+      timeouts: { ...timeouts, ...more },
+    },
   };
 }
 

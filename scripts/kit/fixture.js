@@ -46,7 +46,8 @@ async function startFixture(
      *
      * @param {string} name
      * @param {{ azure?: Record<string, unknown>, env?: NodeJS.ProcessEnv }} [options]
-     *   `azure` is added to the block of nx.json, `env` to the environment
+     *   `azure` is added to the block of nx.json, `env` to the environment. By default,
+     *   runs store no records, so that tests count the requests for results
      */
     machine(name, { azure = {}, env = {} } = {}) {
       const machine = new Machine(path.join(folder, name), {
@@ -56,7 +57,7 @@ async function startFixture(
         ...env,
       });
       copyWorkspace(path.join(from, 'workspace'), machine.workspace);
-      configure(machine, { container, ...azure });
+      configure(machine, { container, records: 'none', ...azure });
       if (process.platform === 'linux') {
         t.after(() => assertNoProcess(machine));
       }

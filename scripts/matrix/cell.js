@@ -13,8 +13,15 @@ const { startFaultProxy } = require('../kit/fault-proxy');
 const { withoutCode } = require('../kit/nx-runs');
 const { root } = require('../kit/root');
 const { run } = require('../kit/run');
+const {
+  isRecord,
+  lastRunRecord,
+  outcomes,
+  storedRecords,
+} = require('../kit/run-records');
 const { readTree } = require('../kit/tree');
 const { managers } = require('./managers');
+const { checkRecord, checkSaved } = require('./records');
 const { checkUpdate } = require('./update');
 
 /** @import { Manager } from './managers' */
@@ -98,7 +105,9 @@ class CellRun {
 
     await this.build(a, 'cache-miss', /: 0 hits, 3 misses, 3 stored,/);
     const blobs = await listBlobs(azurite, this.container);
-    assert.equal(blobs.length, tasks.length);
+    const entries = blobs.filter(({ name }) => !isRecord(name));
+    assert.equal(entries.length, tasks.length);
+    const first = checkRecord(a, 'stored');
 
     const b = this.machine('b');
     await run('git', ['clone', '--quiet', a.workspace, b.workspace], {
@@ -114,6 +123,9 @@ class CellRun {
       readTree(path.join(b.workspace, 'dist')),
       readTree(path.join(a.workspace, 'dist')),
     );
+    checkSaved(checkRecord(b, 'remote-hit'), first);
+    const stored = await storedRecords(azurite, this.container);
+    assert.equal(Object.keys(stored).length, 2);
     await this.checkFailedTask(b);
     await this.checkCommands(b);
     await checkUpdate(this, b);
@@ -325,6 +337,8 @@ class CellRun {
     const ours = linesOfOurs(output);
     assert.equal(ours.length, 1, what);
     assert.match(ours[0], /: 0 hits, 1 miss, 0 stored,/);
+    const record = lastRunRecord(machine);
+    assert.deepEqual(record && outcomes(record), { 'words:build': 'failed' });
   }
 
   /** @param {Machine} machine */

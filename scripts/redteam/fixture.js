@@ -114,7 +114,8 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
       if (run.event) {
         machine.env.GITHUB_EVENT_PATH = eventFile(folder, name, run);
       }
-      setAzure(machine, { container, ...azure, trust }, { isExtended });
+      const block = { container, records: 'none', ...azure, trust };
+      setAzure(machine, block, { isExtended });
       const { nx } = machine;
       machine.nx = async (...args) => {
         const result = await nx.apply(machine, args);
