@@ -35,7 +35,6 @@
  * @property {string} [status] as Nx reports it; undefined until then
  * @property {boolean} isCached whether Nx caches the task's result
  * @property {boolean} [isRunning] whether the task was started
- * @property {boolean} [isFound] whether Nx found a result
  * @property {number} [lookedUp] when Nx found none, in milliseconds since 1970
  * @property {number} [started]
  * @property {number} [ended]
@@ -125,7 +124,6 @@ class RunRecord {
       return;
     }
     if (result.code !== 0) return; // most versions run the task again
-    entry.isFound = true;
     // It stays if `endTasks` is not called for the task.
     entry.status ??= result.remote ? 'remote-cache' : 'local-cache';
   }
@@ -171,8 +169,12 @@ class RunRecord {
     if (!entry) this.#omitted++;
     // Only the first end counts: a second run in this process finds what the first made.
     if (!entry || !this.#open.has(entry) || typeof status !== 'string') return;
-    if (!cached.includes(status)) noteTimes(entry, task);
-    entry.status = status.slice(0, 40);
+    const isCached = cached.includes(status);
+    if (!isCached) noteTimes(entry, task);
+    // So, too, if Nx has not reported the end of the first.
+    if (!isCached || entry.status !== 'success') {
+      entry.status = status.slice(0, 40);
+    }
     entry.details ??= task.hashDetails;
     this.#add(entry);
     entry.details = undefined;
@@ -228,8 +230,7 @@ class RunRecord {
     // Nx does not report the end of a task that is skipped, nor of one that runs when the
     // process ends.
     const status = entry.status ?? (isRunning ? 'stopped' : 'skipped');
-    const isRun = started !== undefined && !cached.includes(status);
-    const times = isRun && { started, ended };
+    const times = started !== undefined && { started, ended };
     const text = JSON.stringify({
       id,
       hash,
@@ -372,7 +373,7 @@ function keyOf({ id, hash }) {
  * @param {NxTask} task
  */
 function noteTimes(entry, { startTime, endTime }) {
-  if (entry.isFound || entry.ended !== undefined || !isTime(startTime)) return;
+  if (entry.ended !== undefined || !isTime(startTime)) return;
   const { lookedUp = 0 } = entry;
   const ended = isTime(endTime) ? endTime : Date.now();
   const started = lookedUp <= ended ? Math.max(startTime, lookedUp) : startTime;
