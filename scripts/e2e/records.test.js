@@ -182,7 +182,7 @@ test('a failed task and those after it are in the record', async (t) => {
   assert.ok([undefined, 'not-run'].includes(site), site);
 });
 
-test('a storage that refuses the record costs one line', async (t) => {
+test('a storage that refuses the record causes one line', async (t) => {
   const { container, machine, recorder } = await startFixture(t);
   recorder.fault = onRecords(({ response, request }) => {
     request.resume();
@@ -197,7 +197,7 @@ test('a storage that refuses the record costs one line', async (t) => {
   assert.deepEqual(await storedRecords(shared().azurite, container), {});
 });
 
-test('a storage that fails altogether costs no second line', async (t) => {
+test('a storage that fails altogether causes no second line', async (t) => {
   const { machine, recorder } = await startFixture(t);
   recorder.fault = ({ response, request }) => {
     request.resume();

@@ -67,7 +67,7 @@ const tasksSymbol = Symbol.for('nx-azure-cache.nx-tasks');
  */
 const maxHashes = 100_000;
 
-/** The most records of which tasks may still end. */
+/** The most records whose tasks may still end. */
 const maxRecords = 20;
 
 /** The tasks that Nx has named. */
