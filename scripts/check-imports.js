@@ -216,6 +216,8 @@ const allowed = {
     'cmd/nx-azure-cache/internal/taskfilter',
     'cmd/nx-azure-cache/internal/terminal',
   ],
+  // It concludes from records, and reads nothing.
+  'cmd/nx-azure-cache/internal/causes': ['cache', 'cache/runs', 'cache/trust'],
   // It knows files and commits, not what they are to Nx.
   'cmd/nx-azure-cache/internal/gitfiles': [],
   // It writes a finished record for a CI, wherever the record comes from.

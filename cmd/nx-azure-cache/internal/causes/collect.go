@@ -1,0 +1,239 @@
+package causes
+
+import (
+	"slices"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// Run is what is known of another run.
+type Run struct {
+	Session string      `json:"session"`
+	Scope   trust.Scope `json:"scope"`
+	Ended   time.Time   `json:"ended"`
+	Commit  string      `json:"commit,omitempty"`
+	Ref     string      `json:"ref,omitempty"`
+	URL     string      `json:"run,omitempty"` // of the CI run
+	OS      string      `json:"os,omitempty"`
+	Arch    string      `json:"arch,omitempty"`
+	Nx      string      `json:"nx,omitempty"`
+}
+
+// RunOf describes the run of a record.
+func RunOf(record *runs.Record) *Run {
+	return &Run{
+		Session: record.Session, Scope: record.Scope, Ended: record.Ended,
+		Commit: record.Source.Commit, Ref: record.Source.Ref, URL: record.Source.Run,
+		OS: record.OS, Arch: record.Arch, Nx: record.Nx,
+	}
+}
+
+// event is what a run did with a task.
+type event struct {
+	run  *Run
+	task runs.Task // without its inputs
+}
+
+func (e *event) isOlderThan(run *Run) bool { return e == nil || e.run.Ended.Before(run.Ended) }
+
+// wanted is a task that is explained, with what other runs did with it.
+type wanted struct {
+	task *runs.Task
+
+	nearest *comparison // with the nearest stored result of another hash
+	lost    *event      // the newest that stored another hash of the task not at all
+	foreign *event      // the newest of the task in a scope that the run does not read
+
+	// Of the same hash: the newest that stored it before the run, or while it ran; that
+	// stored it in a scope that the run does not read; that did not store it.
+	before, during, elsewhere, notStored *event
+}
+
+// comparison is a stored result of another run, and the inputs that differ.
+type comparison struct {
+	run *Run
+	// equal is the number of equal inputs, or -1 if one of the records has no inputs.
+	equal, different int
+	changed          []string // with another value
+	here, there      []string // that only one of the tasks has
+}
+
+func (c comparison) isNearerThan(other *comparison) bool {
+	switch {
+	case other == nil:
+		return true
+	case c.equal != other.equal:
+		return c.equal > other.equal
+	case c.different != other.different:
+		return c.different < other.different
+	}
+	return c.run.Ended.After(other.run.Ended)
+}
+
+// Collector compares a run with others, one at a time. It keeps what it needs of each, so
+// its memory depends on the run that is explained only.
+type Collector struct {
+	record *runs.Record
+	reads  []trust.Scope
+	tasks  []*wanted
+	byID   map[string]*wanted
+	byHash map[string][]*wanted
+
+	inputs map[runs.Input]int // index of each input of the record
+	marks  []int              // per input: the number of the comparison that has it
+	mark   int
+
+	// Readable is how many records of scopes the collector has seen that the run reads.
+	Readable int
+}
+
+// New returns a collector for tasks of a record. reads are the scopes that the run reads.
+func New(record *runs.Record, tasks []*runs.Task, reads []trust.Scope) *Collector {
+	c := &Collector{
+		record: record, reads: reads,
+		byID: make(map[string]*wanted, len(tasks)), byHash: make(map[string][]*wanted, len(tasks)),
+		inputs: make(map[runs.Input]int, len(record.Inputs)),
+		marks:  make([]int, len(record.Inputs)),
+	}
+	for i, in := range record.Inputs {
+		c.inputs[in] = i
+	}
+	for _, task := range tasks {
+		w := &wanted{task: task}
+		c.tasks = append(c.tasks, w)
+		c.byID[task.ID] = w
+		c.byHash[task.Hash] = append(c.byHash[task.Hash], w)
+	}
+	return c
+}
+
+// Add compares the run with another one.
+func (c *Collector) Add(record *runs.Record) {
+	if record.Session == c.record.Session || record.Started.After(c.record.Ended) {
+		return // itself, or later
+	}
+	isReadable := slices.Contains(c.reads, record.Scope)
+	if isReadable {
+		c.Readable++
+	}
+	run := RunOf(record)
+	var translated []int
+	for i := range record.Tasks {
+		task := &record.Tasks[i]
+		for _, w := range c.byHash[task.Hash] {
+			w.addSame(c.record, run, task, isReadable)
+		}
+		w := c.byID[task.ID]
+		switch {
+		case w == nil || task.Hash == w.task.Hash:
+		case !isReadable:
+			keep(&w.foreign, run, task)
+		case !task.IsStored():
+			keep(&w.lost, run, task)
+		case record.Ended.Before(c.record.Ended):
+			if translated == nil {
+				translated = c.translate(record.Inputs)
+			}
+			c.compare(w, run, record, task, translated)
+		}
+	}
+}
+
+// addSame adds what a run did with the same hash.
+func (w *wanted) addSame(here *runs.Record, run *Run, task *runs.Task, isReadable bool) {
+	switch {
+	case task.IsStored() && !isReadable:
+		keep(&w.elsewhere, run, task)
+	case task.IsStored() && run.Ended.Before(here.Started):
+		keep(&w.before, run, task)
+	case task.IsStored():
+		keep(&w.during, run, task)
+	case isReadable && task.IsMiss():
+		keep(&w.notStored, run, task)
+	}
+}
+
+// keep keeps the newest event.
+func keep(newest **event, run *Run, task *runs.Task) {
+	if (*newest).isOlderThan(run) {
+		kept := *task
+		kept.Inputs = nil
+		*newest = &event{run, kept}
+	}
+}
+
+// translate returns, for each input of another record, its index in this one, or -1.
+func (c *Collector) translate(inputs []runs.Input) []int {
+	translated := make([]int, len(inputs))
+	for i, in := range inputs {
+		index, ok := c.inputs[in]
+		if !ok {
+			index = -1
+		}
+		translated[i] = index
+	}
+	return translated
+}
+
+// compare keeps a stored result if it is nearer than the nearest one so far.
+func (c *Collector) compare(w *wanted, run *Run, record *runs.Record, task *runs.Task, translated []int) {
+	found := comparison{run: run, equal: -1}
+	if w.task.Inputs != nil && task.Inputs != nil {
+		c.mark++
+		for _, i := range task.Inputs {
+			if index := translated[i]; index >= 0 {
+				c.marks[index] = c.mark
+			}
+		}
+		found.equal = 0
+		for _, i := range w.task.Inputs {
+			if c.marks[i] == c.mark {
+				found.equal++
+			}
+		}
+		found.different = len(w.task.Inputs) + len(task.Inputs) - 2*found.equal
+	}
+	if !found.isNearerThan(w.nearest) {
+		return
+	}
+	w.nearest = &comparison{run: run, equal: found.equal, different: found.different}
+	if found.equal >= 0 {
+		w.nearest.name(c, w.task, record, task, translated)
+	}
+}
+
+// name finds the names of the inputs that differ.
+func (found *comparison) name(c *Collector, here *runs.Task, record *runs.Record, there *runs.Task, translated []int) {
+	var only []string // here
+	for _, i := range here.Inputs {
+		if c.marks[i] != c.mark {
+			only = append(only, c.record.Inputs[i].Name)
+		}
+	}
+	marked := make(map[int]bool, len(here.Inputs))
+	for _, i := range here.Inputs {
+		marked[i] = true
+	}
+	others := make(map[string]bool) // names that are only there, with this value
+	for _, i := range there.Inputs {
+		if index := translated[i]; index < 0 || !marked[index] {
+			others[record.Inputs[i].Name] = true
+		}
+	}
+	for _, name := range only {
+		if others[name] {
+			found.changed = append(found.changed, name)
+			delete(others, name)
+		} else {
+			found.here = append(found.here, name)
+		}
+	}
+	for name := range others {
+		found.there = append(found.there, name)
+	}
+	slices.Sort(found.changed)
+	slices.Sort(found.here)
+	slices.Sort(found.there)
+}

@@ -1,0 +1,185 @@
+package causes
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// withoutInputs returns the cause of a miss that needs no comparison of inputs.
+func (x *explainer) withoutInputs(w *wanted) (Cause, bool) {
+	switch {
+	case w.task.Outcome == runs.Excluded:
+		return Cause{Kind: Excluded, Text: "azure.include or azure.exclude keeps it out of the remote cache",
+			Fix: "if the task should be cached, change these patterns in nx.json"}, true
+	case x.collector.record.Mode == cache.NoCache:
+		return Cause{Kind: Mode, Name: string(cache.NoCache), Text: "the run did not use the remote cache: its mode is no-cache",
+			Fix: "set azure.mode or NX_POWERPACK_CACHE_MODE to read-write or read-only"}, true
+	case w.task.Lookup == runs.LookupFailed:
+		return Cause{Kind: LookupFailed, Text: "the lookup failed" + because(w.task.Reason),
+			Fix: help(w.task, "run nx-azure-cache doctor")}, true
+	case w.task.Lookup == runs.LookupDamaged:
+		return Cause{Kind: Damaged, Text: "its entry must not be used" + because(w.task.Reason),
+			Fix: help(w.task, "look at it with nx-azure-cache inspect "+w.task.Hash+" --verify")}, true
+	case w.task.Lookup == runs.LookupVerify:
+		return Cause{Kind: Verify, Text: "azure.verify treated the hit as a miss, and the result was the same"}, true
+	case w.task.Lookup == runs.LookupDiffers:
+		return Cause{Kind: Verify, Text: "azure.verify treated the hit as a miss, and the task made another result" + because(w.task.Reason),
+			Fix: "make the output reproducible, or find out who stored it: nx-azure-cache inspect " + w.task.Hash}, true
+	}
+	return x.sameHash(w)
+}
+
+// sameHash returns the cause of a miss although another run knows the hash.
+func (x *explainer) sameHash(w *wanted) (Cause, bool) {
+	switch {
+	case w.during != nil:
+		return Cause{Kind: Exists, Name: string(w.during.run.Scope), Text: "another run stored the result while this one ran: " + w.during.run.String(),
+			Fix: "the next run hits"}, true
+	case w.task.Outcome == runs.Existing:
+		return Cause{Kind: Exists, Text: "its entry existed when the run stored the result",
+			Fix: "another run stored it at the same time, Nx did not look (--skip-nx-cache), or the entry is in the archive tier: nx-azure-cache inspect " + w.task.Hash}, true
+	case w.before != nil:
+		return Cause{Kind: Gone, Name: string(w.before.run.Scope),
+			Text: fmt.Sprintf("%s %s it, and the entry is gone: pruned, evicted or expired", w.before.run, verb(w.before.task.Outcome)),
+			Fix:  "if it was too early, keep entries longer: check the lifecycle rules of the storage account and what prune and evict select"}, true
+	case w.elsewhere != nil:
+		return x.otherScope(w.elsewhere.run), true
+	case w.notStored != nil:
+		return notStored(w.notStored, "an earlier run of the same inputs could not store it: "), true
+	}
+	return Cause{}, false
+}
+
+func verb(outcome runs.Outcome) string {
+	if outcome == runs.RemoteHit {
+		return "read"
+	}
+	return "stored"
+}
+
+func (x *explainer) otherScope(run *Run) Cause {
+	return Cause{Kind: OtherScope, Name: string(run.Scope),
+		Text: fmt.Sprintf("only %s has it, and this run reads %s: %s", run.Scope, list(x.collector.reads), run),
+		Fix:  fixOfScope(run.Scope)}
+}
+
+// fixOfScope says what to do about a result in a scope that the run does not read.
+func fixOfScope(scope trust.Scope) string {
+	if scope == trust.Trusted {
+		return "a run reads trusted unless it is isolated: run nx-azure-cache doctor in the same environment"
+	}
+	return "by design: other runs could not trust it. A run of a trusted branch stores it for all"
+}
+
+func list(scopes []trust.Scope) string {
+	if len(scopes) == 0 {
+		return "no scope"
+	}
+	words := make([]string, len(scopes))
+	for i, scope := range scopes {
+		words[i] = string(scope)
+	}
+	return strings.Join(words, " and ")
+}
+
+// notStored is the cause that a run had a result and did not store it.
+func notStored(e *event, before string) Cause {
+	text, fix := e.task.Reason, "nx-azure-cache help "+string(e.task.Diagnostic)
+	if e.task.Diagnostic == "" {
+		fix = ""
+	}
+	switch e.task.Outcome {
+	case runs.ReadOnly:
+		text, fix = "it may only read the cache", "let a run that may write run the task, such as CI on the main branch"
+	case runs.Excluded:
+		text, fix = "azure.include or azure.exclude kept the task out", "change these patterns in nx.json if it should be cached"
+	case runs.Failed:
+		text, fix = "the task failed", "results of failed tasks are not stored: fix the task"
+	case runs.NotStored:
+		if strings.TrimSpace(text) == "" {
+			text = "it does not say why"
+		}
+	default:
+		text = "it is " + string(e.task.Outcome)
+	}
+	return Cause{Kind: NotStored, Name: string(e.task.Outcome), Text: before + text + " (" + e.run.String() + ")", Fix: fix}
+}
+
+// neverStored is the cause that this run may read no result of the task.
+func (x *explainer) neverStored(w *wanted) Cause {
+	switch {
+	case w.lost != nil:
+		return notStored(w.lost, "no earlier run stored a result of this task: ")
+	case x.evidence.NoRecords != "":
+		return Cause{Kind: NoRecords, Text: "there is no record to compare with: " + x.evidence.NoRecords}
+	case x.collector.Readable == 0:
+		return Cause{Kind: NoRecords, Text: "no run whose results this one reads has left a record" + x.since(),
+			Fix: `CI runs write records unless azure.records is "none" or they use an older version: run CI on the main branch once, then this task`}
+	case w.foreign != nil:
+		return Cause{Kind: FirstTime, Name: string(w.foreign.run.Scope),
+			Text: fmt.Sprintf("first time%s: only runs of other scopes, such as %s, ran it", x.since(), w.foreign.run.Scope),
+			Fix:  "a run of a trusted branch stores it for all"}
+	}
+	return Cause{Kind: FirstTime, Text: "first time: no record" + x.since() + " has this task"}
+}
+
+func (x *explainer) since() string {
+	if x.evidence.Since == "" {
+		return ""
+	}
+	return " of " + x.evidence.Since
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+// help returns the command that explains a task's diagnostic.
+func help(task *runs.Task, otherwise string) string {
+	if task.Diagnostic == "" {
+		return otherwise
+	}
+	return "nx-azure-cache help " + string(task.Diagnostic)
+}
+
+// String names a run for people, in UTC.
+func (r *Run) String() string {
+	parts := []string{string(r.Scope), "run of", r.Ended.UTC().Format(time.DateTime)}
+	if r.Commit != "" {
+		parts = append(parts, "at", short(r.Commit))
+	}
+	if r.URL != "" {
+		parts = append(parts, r.URL)
+	}
+	return strings.Join(parts, " ")
+}
+
+func short(commit string) string { return commit[:min(len(commit), 9)] }
+
+// sameCommit reports whether a run is of a commit that is known.
+func (x *explainer) sameCommit(run *Run) bool {
+	return run.Commit != "" && run.Commit == x.collector.record.Source.Commit
+}
+
+// Misses returns the tasks of a record that ran although Nx caches them, and those whose
+// lookup did not find what is there.
+func Misses(record *runs.Record) []*runs.Task {
+	var tasks []*runs.Task
+	for i := range record.Tasks {
+		if task := &record.Tasks[i]; task.IsMiss() || slices.Contains(lookups, task.Lookup) {
+			tasks = append(tasks, task)
+		}
+	}
+	return tasks
+}
+
+var lookups = []runs.Lookup{runs.LookupDamaged, runs.LookupFailed, runs.LookupVerify, runs.LookupDiffers}
