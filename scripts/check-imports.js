@@ -218,6 +218,18 @@ const allowed = {
   ],
   // It concludes from records, and reads nothing.
   'cmd/nx-azure-cache/internal/causes': ['cache', 'cache/runs', 'cache/trust'],
+  // It asks the storage and git, and prints.
+  'cmd/nx-azure-cache/internal/misses': [
+    'cache',
+    'cache/runs',
+    'cache/trust',
+    'cmd/nx-azure-cache/internal/causes',
+    'cmd/nx-azure-cache/internal/config',
+    'cmd/nx-azure-cache/internal/gitfiles',
+    'cmd/nx-azure-cache/internal/history',
+    'cmd/nx-azure-cache/internal/taskfilter',
+    'cmd/nx-azure-cache/internal/terminal',
+  ],
   // It knows files and commits, not what they are to Nx.
   'cmd/nx-azure-cache/internal/gitfiles': [],
   // It writes a finished record for a CI, wherever the record comes from.
@@ -270,6 +282,7 @@ const allowed = {
     'cmd/nx-azure-cache/internal/gitfiles',
     'cmd/nx-azure-cache/internal/jobsummary',
     'cmd/nx-azure-cache/internal/recording',
+    'cmd/nx-azure-cache/internal/misses',
     'cmd/nx-azure-cache/internal/taskfilter',
     'cmd/nx-azure-cache/internal/terminal',
     'license',

@@ -22,7 +22,7 @@ import (
 // lines are the packages with lines for people, and the files to skip: commands, which
 // have a help, and output for a log or another program.
 var lines = map[string]*regexp.Regexp{
-	".":                           regexp.MustCompile(`^(config|doctor|drain|evict|inspect|keys|license.*|ls|main|selectionflags|serve|version)\.go$`),
+	".":                           regexp.MustCompile(`^(config|doctor|drain|evict|explain|inspect|keys|license.*|ls|main|selectionflags|serve|version)\.go$`),
 	"internal/claims":             nil,
 	"internal/config":             nil,
 	"internal/entries":            regexp.MustCompile(`^(evict|inspect|list|progress|selection|show)\.go$`),

@@ -41,7 +41,7 @@ func wrongLines(c *cobra.Command) map[string]string {
 		name + " --frobnicate":        `unknown flag "--frobnicate"`,
 		name + " --frobnicate=SECRET": `unknown flag "--frobnicate"`,
 		name + " -x":                  `unknown flag "-x"`,
-		// No command takes three arguments.
+		// No command takes these three arguments.
 		needed + " " + strings.Join(words, " "): words[0],
 	}
 	if isRequired {
@@ -85,6 +85,11 @@ func TestUsageErrors(t *testing.T) {
 		"ls --container A":                      `--container is "A"`,
 		"evict --yes":                           "no entries selected: give",
 		"evict --hash a/b":                      `--hash: hash is "a/b"`,
+		"explain shop":                          `"shop" is no task; use PROJECT:TARGET`,
+		"explain shop:[x]":                      `"shop:[x]" is no task`,
+		"explain --since noon":                  `--since is "noon"; use a time`,
+		"explain --limit -1":                    "--limit is -1",
+		"explain --run /":                       "--run is empty",
 		"inspect a/b":                           `"a/b" is neither a task hash`,
 		"inspect --limit -1":                    "inspect needs an argument",
 		"inspect 1 --limit -1 --container frob": "--limit is -1",

@@ -26,7 +26,8 @@ const {
 
 /** The commands that work on the cache of the current workspace. */
 const ofWorkspaces = [
-  ...['config', 'doctor', 'evict', 'inspect', 'keys', 'license', 'ls'],
+  ...['config', 'doctor', 'evict', 'explain', 'inspect', 'keys', 'license'],
+  ...['ls'],
 ];
 
 const args = process.argv.slice(2);
@@ -84,13 +85,14 @@ function workspaceVariable() {
 }
 
 /**
- * Where Nx writes the hashes of its last run, for `inspect` and `doctor`. Nx 24 may create the folder,
- * and throws if it is not safe to use.
+ * Where Nx writes the hashes of its last run, for `inspect` and `doctor`, and the record of
+ * the last run is, for `explain`. Nx 24 may create the folder, and throws if it is not safe
+ * to use.
  *
  * @returns {{ cacheDirectory?: string }}
  */
 function cacheDirectory() {
-  if (args[0] !== 'inspect' && !isDoctor) return {};
+  if (!['explain', 'inspect'].includes(args[0]) && !isDoctor) return {};
   try {
     return { cacheDirectory: requireNx('src/utils/cache-directory').cacheDir };
   } catch {

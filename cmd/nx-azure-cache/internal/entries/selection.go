@@ -86,10 +86,10 @@ func (f Filter) Parse(now time.Time) (s Selection, err error) {
 		}
 	}
 	s.signatures = f.Signatures
-	if s.after, err = parseTime("--after", f.After, now); err != nil {
+	if s.after, err = ParseTime("--after", f.After, now); err != nil {
 		return s, err
 	}
-	if s.before, err = parseTime("--before", f.Before, now); err != nil {
+	if s.before, err = ParseTime("--before", f.Before, now); err != nil {
 		return s, err
 	}
 	if !s.after.IsZero() && !s.before.IsZero() && !s.after.Before(s.before) {
@@ -173,8 +173,8 @@ func parseSigner(text string) (string, error) {
 
 var ages = regexp.MustCompile(`^([0-9]{1,6})([mhdw])$`)
 
-// parseTime parses a time or an age.
-func parseTime(flag, text string, now time.Time) (time.Time, error) {
+// ParseTime parses a time or an age.
+func ParseTime(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}

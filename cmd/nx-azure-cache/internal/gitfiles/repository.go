@@ -169,3 +169,11 @@ func split(out string) []string {
 	}
 	return strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
 }
+
+// Show returns the content of a file in a commit.
+func (r *Repository) Show(ctx context.Context, commit, file string) (string, error) {
+	if !IsCommit(commit) {
+		return "", ErrNoCommit
+	}
+	return r.run(ctx, "cat-file", "blob", commit+":./"+file)
+}

@@ -1,0 +1,122 @@
+package misses
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
+)
+
+// Options are what people ask.
+type Options struct {
+	Tasks  []string  // patterns; none means all misses
+	Run    string    // session or URL; "" is the last run on this machine
+	Since  time.Time // the oldest records that are read
+	Period string    // what Since is, for people, such as "the last 30 days"
+	Limit  int       // the most records of each scope; 0 means no limit of this command
+	JSON   bool
+}
+
+// MaxTasks is how many tasks are explained at most, so that the work is bounded.
+const MaxTasks = 5000
+
+// Explain prints why tasks of a run were misses.
+func Explain(ctx context.Context, workspace config.Workspace, options Options, stdout, stderr io.Writer) error {
+	storage := openStorage(workspace)
+	progress := newProgress(stderr)
+	defer progress.clear()
+	found, err := findRun(ctx, workspace.Document, storage, options, progress)
+	if err != nil {
+		return err
+	}
+	answer, err := newAnswer(found, options)
+	if err != nil {
+		return err
+	}
+	if len(answer.misses) > 0 {
+		answer.compare(ctx, storage, workspace.Document, options, progress)
+	}
+	progress.clear()
+	if options.JSON {
+		return answer.writeJSON(stdout)
+	}
+	return answer.writeText(stdout)
+}
+
+// answer is what is printed.
+type answer struct {
+	found
+	hits    []*runs.Task // asked for by name
+	others  []*runs.Task // neither hits nor misses, asked for by name
+	misses  []*runs.Task
+	omitted int // misses that are not explained
+	all     []causes.Explanation
+	records int
+	notes   []string
+}
+
+// newAnswer selects the tasks.
+func newAnswer(found found, options Options) (*answer, error) {
+	a := &answer{found: found, misses: causes.Misses(found.record)}
+	if len(options.Tasks) > 0 {
+		matches := selector(options.Tasks)
+		a.misses = slices.DeleteFunc(a.misses, func(task *runs.Task) bool { return !matches(task.ID) })
+		a.addNamed(matches)
+		if len(a.misses)+len(a.hits)+len(a.others) == 0 {
+			return nil, fmt.Errorf("no task of the run matches %s: %s had %d tasks, of which nx-azure-cache explain --json lists the misses",
+				options.Tasks, causes.RunOf(found.record), len(found.record.Tasks))
+		}
+	}
+	if more := len(a.misses) - MaxTasks; more > 0 {
+		a.misses, a.omitted = a.misses[:MaxTasks], more
+	}
+	return a, nil
+}
+
+func (a *answer) addNamed(matches func(string) bool) {
+	for i := range a.record.Tasks {
+		task := &a.record.Tasks[i]
+		switch isMiss := slices.Contains(a.misses, task); {
+		case isMiss || !matches(task.ID):
+		case task.Outcome == runs.RemoteHit || task.Outcome == runs.LocalHit:
+			a.hits = append(a.hits, task)
+		default:
+			a.others = append(a.others, task)
+		}
+	}
+}
+
+func selector(patterns []string) func(string) bool {
+	var all []func(string) bool
+	for _, pattern := range patterns {
+		all = append(all, taskfilter.OfName(pattern))
+	}
+	return func(id string) bool {
+		return slices.ContainsFunc(all, func(matches func(string) bool) bool { return matches(id) })
+	}
+}
+
+// compare explains the misses.
+func (a *answer) compare(ctx context.Context, storage *storage, document config.Document, options Options, progress *progress) {
+	reads := trust.Run{Scope: a.record.Scope}.Reads()
+	collector := causes.New(a.record, a.misses, reads)
+	evidence := newCheckout(ctx, document, a.found).evidence()
+	evidence.Since = options.Period
+	if problem := storage.read(ctx, reads, options, progress, func(record *runs.Record) {
+		a.records++
+		collector.Add(record)
+	}); problem != "" {
+		a.notes = append(a.notes, problem)
+		if a.records == 0 {
+			evidence.NoRecords = problem
+		}
+	}
+	a.all = collector.Explain(evidence)
+}
