@@ -107,6 +107,11 @@ const blocks = [
   { language: 'text', page: /incident/, by: incident },
   {
     language: 'text',
+    page: /insight/,
+    by: ['cmd/nx-azure-cache/explain_test.go', 'TestExplain'],
+  },
+  {
+    language: 'text',
     page: /azure\/README/,
     by: [docs('security'), 'equals the file of the same name'],
   },

@@ -150,7 +150,8 @@ describe('nx-azure-cache in a workspace', () => {
   const azure = { container: 'results', trust: { branches: ['main'] } };
 
   for (const command of [
-    ...['ls', 'inspect', 'evict', 'doctor', 'keys', 'license', 'config'],
+    ...['ls', 'inspect', 'evict', 'doctor', 'explain', 'keys', 'license'],
+    ...['config'],
   ]) {
     test(`describes it to ${command}, and passes its exit code`, (t) => {
       const { folder, binary } = workspace(t, {

@@ -214,7 +214,7 @@ func TestReasons(t *testing.T) {
 			got := explain(test.here, causes.Evidence{}, test.others...)
 			expectCauses(t, got, test.want)
 			if text := got[0].Causes[0].Text; !strings.Contains(text, test.text) {
-				t.Errorf("got %q, want a text with %q", text, test.text)
+				t.Errorf("got %q, want one with %q", text, test.text)
 			}
 		})
 	}

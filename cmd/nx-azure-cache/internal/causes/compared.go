@@ -176,7 +176,7 @@ func isNxJSON(cause Cause) bool {
 	return slices.ContainsFunc(cause.Inputs, func(name string) bool { return strings.Contains(name, "{workspaceRoot}/nx.json") })
 }
 
-// finish adds the texts.
+// finish adds what people read.
 func (d *differences) finish(cause *Cause) {
 	unstable := d.x.sameCommit(d.run)
 	if len(cause.Files) > 0 && d.x.evidence.LastChange != nil && slices.Contains(d.files.Committed, cause.Files[0]) {

@@ -36,22 +36,22 @@ func Explain(ctx context.Context, workspace config.Workspace, options Options, s
 	if err != nil {
 		return err
 	}
-	answer, err := newAnswer(found, options)
+	report, err := newReport(found, options)
 	if err != nil {
 		return err
 	}
-	if len(answer.misses) > 0 {
-		answer.compare(ctx, storage, workspace.Document, options, progress)
+	if len(report.misses) > 0 {
+		report.compare(ctx, storage, workspace.Document, options, progress)
 	}
 	progress.clear()
 	if options.JSON {
-		return answer.writeJSON(stdout)
+		return report.writeJSON(stdout)
 	}
-	return answer.writeText(stdout)
+	return report.writeText(stdout)
 }
 
-// answer is what is printed.
-type answer struct {
+// report is what is printed.
+type report struct {
 	found
 	hits    []*runs.Task // asked for by name
 	others  []*runs.Task // neither hits nor misses, asked for by name
@@ -62,15 +62,15 @@ type answer struct {
 	notes   []string
 }
 
-// newAnswer selects the tasks.
-func newAnswer(found found, options Options) (*answer, error) {
-	a := &answer{found: found, misses: causes.Misses(found.record)}
+// newReport selects the tasks.
+func newReport(found found, options Options) (*report, error) {
+	a := &report{found: found, misses: causes.Misses(found.record)}
 	if len(options.Tasks) > 0 {
 		matches := selector(options.Tasks)
 		a.misses = slices.DeleteFunc(a.misses, func(task *runs.Task) bool { return !matches(task.ID) })
 		a.addNamed(matches)
 		if len(a.misses)+len(a.hits)+len(a.others) == 0 {
-			return nil, fmt.Errorf("no task of the run matches %s: %s had %d tasks, of which nx-azure-cache explain --json lists the misses",
+			return nil, fmt.Errorf("no task of the run matches %s: the %s had %d tasks; nx-azure-cache explain --json lists the misses",
 				options.Tasks, causes.RunOf(found.record), len(found.record.Tasks))
 		}
 	}
@@ -80,7 +80,7 @@ func newAnswer(found found, options Options) (*answer, error) {
 	return a, nil
 }
 
-func (a *answer) addNamed(matches func(string) bool) {
+func (a *report) addNamed(matches func(string) bool) {
 	for i := range a.record.Tasks {
 		task := &a.record.Tasks[i]
 		switch isMiss := slices.Contains(a.misses, task); {
@@ -104,7 +104,7 @@ func selector(patterns []string) func(string) bool {
 }
 
 // compare explains the misses.
-func (a *answer) compare(ctx context.Context, storage *storage, document config.Document, options Options, progress *progress) {
+func (a *report) compare(ctx context.Context, storage *storage, document config.Document, options Options, progress *progress) {
 	reads := trust.Run{Scope: a.record.Scope}.Reads()
 	collector := causes.New(a.record, a.misses, reads)
 	evidence := newCheckout(ctx, document, a.found).evidence()

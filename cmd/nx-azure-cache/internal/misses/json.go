@@ -60,8 +60,8 @@ type otherJSON struct {
 	Outcome runs.Outcome `json:"outcome"`
 }
 
-// writeJSON prints the answer as one object.
-func (a *answer) writeJSON(out io.Writer) error {
+// writeJSON prints the report as one object.
+func (a *report) writeJSON(out io.Writer) error {
 	d := document{
 		Run:     runJSON{causes.RunOf(a.record), a.isLocal, string(a.record.Mode), a.record.CI, a.record.Totals},
 		Records: a.records, Omitted: a.omitted, Notes: append([]string{}, a.allNotes()...),

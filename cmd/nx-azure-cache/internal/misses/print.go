@@ -16,8 +16,8 @@ const (
 	maxGroups = 30 // printed
 )
 
-// writeText prints the answer for people.
-func (a *answer) writeText(out io.Writer) error {
+// writeText prints the report for people.
+func (a *report) writeText(out io.Writer) error {
 	var lines terminal.Lines
 	lines.Printf("%s", a.title())
 	for _, task := range a.hits {
@@ -52,7 +52,7 @@ func (a *answer) writeText(out io.Writer) error {
 	return err
 }
 
-func (a *answer) title() string {
+func (a *report) title() string {
 	run := "The last run here"
 	if !a.isLocal {
 		run = "The run"
@@ -129,7 +129,7 @@ func describeOutcome(task *runs.Task) string {
 }
 
 // unstored says that results of the misses are not stored now either.
-func (a *answer) unstored() string {
+func (a *report) unstored() string {
 	var tasks []string
 	reason := ""
 	for _, task := range a.misses {
@@ -150,7 +150,7 @@ func (a *answer) unstored() string {
 	return text
 }
 
-func (a *answer) allNotes() []string {
+func (a *report) allNotes() []string {
 	notes := a.notes
 	if a.omitted > 0 {
 		notes = append(notes, fmt.Sprintf("%s not explained: name tasks to explain them", terminal.Count(a.omitted, "more miss is", "more misses are")))
