@@ -240,6 +240,7 @@ var unspoken = []string{
 	"its task has failed",
 	"treated as a miss, to verify it (…)",
 	"it is not a file",
+	"it is not a regular file",
 	"was removed before it was stored (…)",
 	"…: the exit code is …",
 	"…: another run of Nx is making it in this workspace, too",
