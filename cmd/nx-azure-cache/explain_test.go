@@ -134,7 +134,7 @@ func (e *explainTest) leave(record *runs.Record) {
 }
 
 var (
-	times   = regexp.MustCompile(`\d{4}-\d\d-\d\d( \d\d:\d\d)?(:\d\d)?`)
+	times   = regexp.MustCompile(`\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?`)
 	commits = regexp.MustCompile(`\b[0-9a-f]{7,40}\b`)
 )
 

@@ -61,10 +61,7 @@ func (x *explainer) explain(w *wanted) Explanation {
 func (x *explainer) changesSince(run *Run) *changedFiles {
 	found, ok := x.changes[run]
 	if !ok {
-		found = &changedFiles{evidence: x.evidence, run: run}
-		if x.evidence.Changes != nil {
-			found.Changes = x.evidence.Changes(run)
-		}
+		found = newChangedFiles(x.evidence, run)
 		x.changes[run] = found
 	}
 	return found

@@ -196,7 +196,7 @@ func TestReasons(t *testing.T) {
 		"differs":                {with(miss, lookup(runs.LookupDiffers)), []*runs.Record{near}, "verify", "another result"},
 		"excluded":               {with("shop:build | 2 | excluded", nil), []*runs.Record{near}, "excluded", "azure.exclude"},
 		"no-cache":               {with(miss, func(r *runs.Record) { r.Mode = cache.NoCache }), nil, "mode no-cache", "no-cache"},
-		"gone":                   {with(miss, nil), []*runs.Record{past(60, miss, nil), near}, "gone trusted", "2026-11-30 09:01:00"},
+		"gone":                   {with(miss, nil), []*runs.Record{past(60, miss, nil), near}, "gone trusted", "2026-11-30 09:01 UTC"},
 		"gone, read last":        {with(miss, nil), []*runs.Record{past(60, "shop:build | 2 | remote-hit", nil)}, "gone trusted", "read it"},
 		"stored meanwhile":       {with(miss, nil), []*runs.Record{past(0, miss, nil)}, "exists trusted", "while this one ran"},
 		"existing":               {with("shop:build | 2 | existing | a=2", nil), []*runs.Record{past(60, miss, nil)}, "exists", "existed"},

@@ -75,20 +75,20 @@ func (d *differences) add(name string, in input) {
 }
 
 func (d *differences) addFiles(cause *Cause, in input) {
-	files, _, ignored := d.files.filesOf(in)
+	found := d.files.filesOf(cause.Inputs[0], in)
 	if in.project != "" {
 		cause.Name = in.project
 	}
-	if ignored && in.kind != DependencyOutputs {
+	if found.ignored && in.kind != DependencyOutputs {
 		cause.Kind = IgnoredFiles
 	}
-	cause.Files = files
+	cause.Files = slices.Clone(found.files)
 }
 
 // nameFiles names which of some files have changed.
 func (d *differences) nameFiles(cause *Cause, names []string) {
 	for _, name := range names {
-		if slices.Contains(d.files.Committed, name) || slices.Contains(d.files.Uncommitted, name) {
+		if d.files.isCommitted[name] || d.files.isUncommitted[name] {
 			cause.Files = append(cause.Files, name)
 		}
 	}
@@ -179,8 +179,8 @@ func isNxJSON(cause Cause) bool {
 // finish adds what people read.
 func (d *differences) finish(cause *Cause) {
 	unstable := d.x.sameCommit(d.run)
-	if len(cause.Files) > 0 && d.x.evidence.LastChange != nil && slices.Contains(d.files.Committed, cause.Files[0]) {
-		cause.Commit = d.x.evidence.LastChange(d.run, cause.Files[0])
+	if len(cause.Files) > 0 {
+		cause.Commit = d.files.commitOf(cause.Files[0])
 	}
 	if cause.Text == "" {
 		cause.IsUnstable = unstable && cause.Kind != Command && cause.Kind != OperatingSystem

@@ -106,7 +106,7 @@ func (d *differences) filesText(what string, cause *Cause) string {
 	if cause.Commit != "" {
 		return what + ", in " + cause.Commit
 	}
-	if cause.Kind != IgnoredFiles && slices.ContainsFunc(cause.Files, func(file string) bool { return slices.Contains(d.files.Uncommitted, file) }) {
+	if cause.Kind != IgnoredFiles && slices.ContainsFunc(cause.Files, func(file string) bool { return d.files.isUncommitted[file] }) {
 		return what + ", not committed"
 	}
 	return what

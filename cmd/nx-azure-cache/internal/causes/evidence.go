@@ -34,40 +34,88 @@ type Changes struct {
 	Problem string
 }
 
-// maxFiles is how many files a cause names.
-const maxFiles = 5
+const (
+	maxFiles = 5 // that a cause names
+	// maxChanged is how many changed files are matched with inputs, so that the work is
+	// bounded.
+	maxChanged = 20_000
+)
 
 // changedFiles are the files that changed between two runs, with where that is known from.
+// Each question about them is asked once.
 type changedFiles struct {
 	Changes
 	evidence *Evidence
 	run      *Run
+	byInput  map[string]inputFiles
+	commits  map[string]string // by file
+
+	isCommitted, isUncommitted map[string]bool
+}
+
+// inputFiles are the changed files of an input.
+type inputFiles struct {
+	files   []string
+	ignored bool // by git
+}
+
+func newChangedFiles(evidence *Evidence, run *Run) *changedFiles {
+	c := &changedFiles{evidence: evidence, run: run, byInput: make(map[string]inputFiles), commits: make(map[string]string)}
+	if evidence.Changes != nil {
+		c.Changes = evidence.Changes(run)
+		c.Committed = c.Committed[:min(len(c.Committed), maxChanged)]
+		c.Uncommitted = c.Uncommitted[:min(len(c.Uncommitted), maxChanged)]
+	}
+	c.isCommitted, c.isUncommitted = setOf(c.Committed), setOf(c.Uncommitted)
+	return c
+}
+
+func setOf(files []string) map[string]bool {
+	set := make(map[string]bool, len(files))
+	for _, file := range files {
+		set[file] = true
+	}
+	return set
 }
 
 // filesOf returns the changed files that an input covers.
-func (c *changedFiles) filesOf(in input) (files []string, uncommitted, ignored bool) {
+func (c *changedFiles) filesOf(name string, in input) inputFiles {
+	found, ok := c.byInput[name]
+	if !ok {
+		found = c.find(in)
+		c.byInput[name] = found
+	}
+	return found
+}
+
+func (c *changedFiles) find(in input) (found inputFiles) {
 	root, known := "", false
 	if c.evidence.Root != nil && in.project != "" {
 		root, known = c.evidence.Root(in.project)
 	}
 	m := in.globs.compile(root, known)
-	files = m.filter(files, c.Committed)
-	before := len(files)
-	files = m.filter(files, c.Uncommitted)
-	uncommitted = len(files) > before
-	if len(files) == 0 && c.evidence.Modified != nil {
-		files = m.filter(files, c.evidence.Modified(in.globs.base(root), c.run.Ended))
-		ignored = len(files) > 0
+	found.files = m.filter(m.filter(nil, c.Committed), c.Uncommitted)
+	if len(found.files) == 0 && c.evidence.Modified != nil {
+		modified := c.evidence.Modified(in.globs.base(root), c.run.Ended)
+		found.files = m.filter(nil, modified[:min(len(modified), maxChanged)])
+		found.ignored = len(found.files) > 0
 	}
-	return files, uncommitted, ignored
+	return found
+}
+
+// commitOf returns the commit that changed a file, or "".
+func (c *changedFiles) commitOf(file string) string {
+	commit, ok := c.commits[file]
+	if !ok && c.evidence.LastChange != nil && c.isCommitted[file] {
+		commit = c.evidence.LastChange(c.run, file)
+	}
+	c.commits[file] = commit
+	return commit
 }
 
 // filter adds the files that match and are not there yet.
 func (m matcher) filter(files, all []string) []string {
-	seen := make(map[string]bool, len(files))
-	for _, file := range files {
-		seen[file] = true
-	}
+	seen := setOf(files)
 	for _, file := range all {
 		if !seen[file] && m.matches(file) {
 			seen[file] = true

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
@@ -153,7 +152,7 @@ func help(task *runs.Task, otherwise string) string {
 
 // String names a run for people, in UTC.
 func (r *Run) String() string {
-	parts := []string{string(r.Scope), "run of", r.Ended.UTC().Format(time.DateTime)}
+	parts := []string{string(r.Scope), "run of", r.Ended.UTC().Format("2006-01-02 15:04 UTC")}
 	if r.Commit != "" {
 		parts = append(parts, "at", short(r.Commit))
 	}

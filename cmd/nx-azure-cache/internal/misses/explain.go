@@ -81,10 +81,14 @@ func newReport(found found, options Options) (*report, error) {
 }
 
 func (a *report) addNamed(matches func(string) bool) {
+	isMiss := make(map[*runs.Task]bool, len(a.misses))
+	for _, task := range a.misses {
+		isMiss[task] = true
+	}
 	for i := range a.record.Tasks {
 		task := &a.record.Tasks[i]
-		switch isMiss := slices.Contains(a.misses, task); {
-		case isMiss || !matches(task.ID):
+		switch {
+		case isMiss[task] || !matches(task.ID):
 		case task.Outcome == runs.RemoteHit || task.Outcome == runs.LocalHit:
 			a.hits = append(a.hits, task)
 		default:

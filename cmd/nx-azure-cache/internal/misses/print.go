@@ -57,7 +57,7 @@ func (a *report) title() string {
 	if !a.isLocal {
 		run = "The run"
 	}
-	at := a.record.Ended.Local().Format("2006-01-02 15:04")
+	at := a.record.Ended.UTC().Format("2006-01-02 15:04 UTC")
 	source := string(a.record.Scope)
 	if commit := a.record.Source.Commit; commit != "" {
 		source += ", commit " + commit[:min(9, len(commit))]
