@@ -8,13 +8,14 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { removeBlob } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
-const { respondWith } = require('../kit/http-faults');
+const { cutRequest } = require('../kit/http-faults');
 const { until } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { quickTest: test } = require('../kit/tests');
 const { recordCalls } = require('../faults/nx-calls');
 const {
   assertCauses,
+  assertLines,
   clone,
   createProjects,
   explain,
@@ -30,6 +31,10 @@ const build = ['run-many', '--target=build'];
 /** Writes 300 KB that cannot be compressed. */
 const writeLarge = `fs.writeFileSync(dist + '/large', require('node:crypto').randomBytes(300_000));`;
 
+/** Controls a terminal, imitates a link, and has commands of GitHub and Azure Pipelines. */
+const hostile =
+  '\u001b[2J\u001b]8;;http://evil.example\u0007\r\n::error::forged\n##vso[task.complete]##[error]forged\u009b31m\u202e';
+
 const generated = { fileset: '{projectRoot}/gen/**/*', includeIgnored: true };
 
 /** @type {Record<string, import('./explain-workspace').Project>} */
@@ -43,21 +48,42 @@ const projects = {
   pull: {},
   developed: {},
   unstable: { inputs: [generated] },
+  // A pull request chooses such names.
+  hostile: {
+    inputs: [{ runtime: `node -p process.env.RELEASE '${hostile}'` }],
+  },
 };
 /** Its result changes while it waits for its upload, because it is the last one. */
 projects.changed = { dependsOn: ['stored', 'gone', 'failed', 'large'] };
 
-/** What the second run of main misses, and why. */
-const causes = {
-  'gone:build': ['gone'],
-  'large:build': ['not-stored'],
-  'excluded:build': ['excluded'],
-  'failed:build': ['not-stored'],
-  'fresh:build': ['first-time'],
-  'pull:build': ['other-scope'],
-  'developed:build': ['other-scope'],
-  'unstable:build': ['ignored-files'],
-  'changed:build': ['not-stored'],
+/**
+ * What the second run of main misses.
+ *
+ * @type {import('./explain-workspace').Expected}
+ */
+const expected = {
+  'gone:build': [
+    'gone',
+    /gone:build: .*trusted run of .* stored it, and the entry is gone/,
+  ],
+  'large:build': ['not-stored', /large:build: .*larger than 100KB/],
+  'excluded:build': [
+    'excluded',
+    /excluded:build: azure\.include or azure\.exclude/,
+  ],
+  'failed:build': ['not-stored', /failed:build: .*connection/],
+  'changed:build': ['not-stored', /changed:build: .*changed/],
+  'fresh:build': ['first-time', /fresh:build: first time/],
+  'pull:build': ['other-scope', /pull:build: only pr-7 has it/],
+  'developed:build': ['other-scope', /developed:build: only local has it/],
+  'unstable:build': [
+    'ignored-files',
+    /unstable:build: same commit, but .*unstable\/gen\/time\.txt/,
+  ],
+  'hostile:build': [
+    'runtime',
+    /hostile:build: same commit, but .*process\.env\.RELEASE/,
+  ],
 };
 
 test('explain says why a result is not in the storage', async (t) => {
@@ -78,7 +104,7 @@ test('explain says why a result is not in the storage', async (t) => {
   recorder.fault = uploads.fault;
   recordCalls(first, hooks);
   write(first, 'unstable/gen/time.txt', 'at one');
-  const running = run(first, gitHub(first, { run: 1 }), [
+  const running = run(first, { ...gitHub(first, { run: 1 }), RELEASE: 'one' }, [
     ...['--exclude=fresh,pull,developed', '--parallel=1'],
   ]);
   await Promise.race([
@@ -86,7 +112,7 @@ test('explain says why a result is not in the storage', async (t) => {
     until(() => fs.existsSync(path.join(first.home, 'changed')), 60_000),
   ]);
   uploads.release();
-  assert.match(await running, /, 3 stored, /);
+  assert.match(await running, /, 4 stored, /);
   recorder.fault = ({ pass }) => pass();
 
   await run(pull, gitHub(pull, { run: 2, pull: 7 }), ['--projects=pull']);
@@ -98,13 +124,43 @@ test('explain says why a result is not in the storage', async (t) => {
 
   write(second, 'unstable/gen/time.txt', 'at two');
   const env = gitHub(second, { run: 3 });
-  await run(second, env, []);
+  await run(second, { ...env, RELEASE: 'two' }, []);
   const json = await explain(second, ['--json'], { env });
-  console.log(json.stdout);
-  const { stdout } = await explain(second, [], { env });
-  console.log(stdout);
-  assertCauses(missesOf(json), causes);
+  assertCauses(missesOf(json), expected);
+  const { run: ran, misses } = JSON.parse(json.stdout);
+  const scopes = misses
+    .filter((/** @type {any} */ { task }) => /^(pull|developed):/.test(task))
+    .map((/** @type {any} */ { causes }) => causes[0].name);
+  assert.deepEqual(scopes.sort(), ['local', 'pr-7']);
+  const { output } = await explain(second, [], { env });
+  assertLines(output, expected);
+  for (const text of [output, json.output]) assertHarmless(text);
+
+  // A developer explains the run of CI, by its session or its URL.
+  const url = 'https://github.com/acme/shop/actions/runs/3';
+  for (const id of [ran.session, url]) {
+    const there = await explain(developer, ['--json', '--run', id]);
+    assert.equal(JSON.parse(there.stdout).run.session, ran.session);
+    assertHarmless(there.output);
+    // git knows no ignored files of another machine.
+    const { 'unstable:build': unstable, ...others } = missesOf(there);
+    assert.equal(unstable.causes[0].unstable, true);
+    const { 'unstable:build': _, ...rest } = expected;
+    assertCauses(others, rest);
+  }
+  const missing = await explain(developer, ['--run', '4'], { code: 1 });
+  assert.match(missing.output, /no record of the run 4/);
 });
+
+/**
+ * Asserts that an output controls no terminal and has no commands of a CI.
+ *
+ * @param {string} text
+ */
+function assertHarmless(text) {
+  assert.doesNotMatch(text, /[\0-\x08\x0b-\x1f\x7f-\x9f\u202e]/);
+  assert.doesNotMatch(text, /^\s*::|##[\w.-]*\[/m);
+}
 
 /**
  * @param {import('../kit/machine').Machine} machine
@@ -119,7 +175,6 @@ async function run(machine, env, args) {
 
 /** Holds all uploads until `release`, and then lets that of failed:build fail. */
 function heldUploads() {
-  const fail = respondWith(500);
   /** @type {(() => void)[] | undefined} */
   let held = [];
   return {
@@ -127,7 +182,8 @@ function heldUploads() {
     fault(exchange) {
       if (exchange.method !== 'PUT') return exchange.pass();
       const isFailing = taskOf(exchange) === 'failed:build';
-      const proceed = () => (isFailing ? fail(exchange) : exchange.pass());
+      const proceed = () =>
+        isFailing ? cutRequest(exchange) : exchange.pass();
       if (held) held.push(proceed);
       else proceed();
     },

@@ -20,6 +20,12 @@ const { secrets } = require('../kit/nx-runs');
  */
 
 /**
+ * The misses of a run by task: the kind of the cause, and a part of what is printed.
+ *
+ * @typedef {Record<string, [string, RegExp]>} Expected
+ */
+
+/**
  * A project: what is in its project.json beside its name, and the other files of its folder.
  *
  * @typedef {object} Project
@@ -234,19 +240,31 @@ function missesOf({ stdout }) {
 }
 
 /**
- * Asserts which tasks were misses, and the kinds of their causes.
+ * Asserts which tasks were misses, and that each has one cause, of a kind.
  *
  * @param {ReturnType<typeof missesOf>} misses
- * @param {Record<string, string[]>} expected
+ * @param {Expected} expected
  */
 function assertCauses(misses, expected) {
   const kinds = Object.entries(misses).map(([task, { causes }]) => [
     task,
-    causes.map(({ kind }) => kind),
+    causes.map(({ kind }) => kind).join(', '),
   ]);
-  assert.deepEqual(Object.fromEntries(kinds), expected);
+  const wanted = Object.entries(expected).map(([task, [kind]]) => [task, kind]);
+  assert.deepEqual(Object.fromEntries(kinds), Object.fromEntries(wanted));
 }
 
+/**
+ * Asserts what is printed for people.
+ *
+ * @param {string} text
+ * @param {Expected} expected
+ */
+function assertLines(text, expected) {
+  for (const [, line] of Object.values(expected)) assert.match(text, line);
+}
+
+exports.assertLines = assertLines;
 exports.assertCauses = assertCauses;
 exports.missesOf = missesOf;
 exports.addProject = addProject;
