@@ -12,7 +12,6 @@ const { cutRequest } = require('../kit/http-faults');
 const { until } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { quickTest: test } = require('../kit/tests');
-const { recordCalls } = require('../faults/nx-calls');
 const {
   assertCauses,
   assertLines,
@@ -102,15 +101,15 @@ test('explain says why a result is not in the storage', async (t) => {
 
   const uploads = heldUploads();
   recorder.fault = uploads.fault;
-  recordCalls(first, hooks);
   write(first, 'unstable/gen/time.txt', 'at one');
   const running = run(first, { ...gitHub(first, { run: 1 }), RELEASE: 'one' }, [
     ...['--exclude=fresh,pull,developed', '--parallel=1'],
   ]);
-  await Promise.race([
-    running,
-    until(() => fs.existsSync(path.join(first.home, 'changed')), 60_000),
-  ]);
+  // Nx writes run.json after the last task. Then the run waits for the uploads.
+  await Promise.race([running, until(() => first.cacheDirectory(), 60_000)]);
+  const { hash: changed } = first.lastRun()['changed:build'];
+  const result = path.join(first.cacheDirectory() ?? '', changed);
+  fs.writeFileSync(path.join(result, 'dist/changed/more'), '');
   uploads.release();
   assert.match(await running, /, 4 stored, /);
   recorder.fault = ({ pass }) => pass();
@@ -206,20 +205,3 @@ function taskOf({ request }) {
   return JSON.parse(Buffer.from(statement, 'base64').toString()).provenance
     .task;
 }
-
-/** Runs in Nx's process. */
-const hooks = {
-  /**
-   * Changes the result of changed:build in Nx's cache.
-   *
-   * @param {string} hash
-   * @param {string} cacheDirectory
-   */
-  afterStore(hash, cacheDirectory) {
-    const fs = require('node:fs');
-    const folder = `${cacheDirectory}/${hash}/dist/changed`;
-    if (!fs.existsSync(folder)) return;
-    fs.writeFileSync(`${folder}/more`, '');
-    fs.writeFileSync(`${process.env.HOME}/changed`, '');
-  },
-};
