@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // describe writes the text and the fix of an input that differs.
@@ -123,10 +125,15 @@ func (d *differences) filesFix(cause *Cause) string {
 	return "both runs are of one commit. If a tool writes the file, exclude it from inputs, or list it in .nxignore"
 }
 
-// head joins the first words.
+// head joins the first words, which may be names of files.
 func head(words []string) string {
+	first, rest := words, ""
 	if more := len(words) - maxFiles; more > 0 {
-		return strings.Join(words[:maxFiles], ", ") + fmt.Sprintf(" and %d more", more)
+		first, rest = words[:maxFiles], fmt.Sprintf(" and %d more", more)
 	}
-	return strings.Join(words, ", ")
+	shown := make([]string, len(first))
+	for i, word := range first {
+		shown[i] = printable.String(word)
+	}
+	return strings.Join(shown, ", ") + rest
 }

@@ -17,8 +17,12 @@ func (x *explainer) withoutInputs(w *wanted) (Cause, bool) {
 		return Cause{Kind: Excluded, Text: "azure.include or azure.exclude keeps it out of the remote cache",
 			Fix: "if the task should be cached, change these patterns in nx.json"}, true
 	case x.collector.record.Mode == cache.NoCache:
+		key := "azure.localMode"
+		if x.collector.record.CI {
+			key = "azure.ciMode"
+		}
 		return Cause{Kind: Mode, Name: string(cache.NoCache), Text: "the run did not use the remote cache: its mode is no-cache",
-			Fix: "set azure.mode or NX_POWERPACK_CACHE_MODE to read-write or read-only"}, true
+			Fix: "set " + key + " in nx.json or NX_POWERPACK_CACHE_MODE to read-write or read-only"}, true
 	case w.task.Lookup == runs.LookupFailed:
 		return Cause{Kind: LookupFailed, Text: "the lookup failed" + because(w.task.Reason),
 			Fix: help(w.task, "run nx-azure-cache doctor")}, true

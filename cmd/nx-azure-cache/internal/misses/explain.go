@@ -113,14 +113,17 @@ func (a *report) compare(ctx context.Context, storage *storage, document config.
 	collector := causes.New(a.record, a.misses, reads)
 	evidence := newCheckout(ctx, document, a.found).evidence()
 	evidence.Since = options.Period
-	if problem := storage.read(ctx, reads, options, progress, func(record *runs.Record) {
+	add := func(record *runs.Record) {
 		a.records++
 		collector.Add(record)
-	}); problem != "" {
+	}
+	if problem := storage.read(ctx, reads, options, progress, add); problem != "" {
 		a.notes = append(a.notes, problem)
 		if a.records == 0 {
 			evidence.NoRecords = problem
 		}
+	} else {
+		storage.readOthers(ctx, reads, options, progress, add)
 	}
 	a.all = collector.Explain(evidence)
 }
