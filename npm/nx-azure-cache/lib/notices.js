@@ -253,5 +253,6 @@ exports.isSilent = isSilent;
 exports.notice = notice;
 exports.report = report;
 exports.sleep = sleep;
+exports.taskVariables = taskVariables;
 exports.withdraw = withdraw;
 exports.write = write;

@@ -4,7 +4,7 @@ const { Client } = require('./client');
 const { handOver } = require('./hand-over');
 const { LocalHits } = require('./local-hits');
 const { Lookups } = require('./lookups');
-const { onExit, notice, write } = require('./notices');
+const { onExit, notice, taskVariables, write } = require('./notices');
 const { version } = require('../package.json');
 const { codeOf, diagnostics, withDiagnostic } = require('./diagnostics');
 const { reportOff } = require('./off');
@@ -52,7 +52,8 @@ const startTimeout = 10_000;
  */
 const affectsServer = (name) =>
   !/^NX_/i.test(name) ||
-  /^NX_(AZURE_CACHE_|POWERPACK_|ALLOW_INSECURE_DIRECTORIES$)/i.test(name);
+  /^NX_(AZURE_CACHE_|POWERPACK_|ALLOW_INSECURE_DIRECTORIES$)/i.test(name) ||
+  taskVariables.includes(name);
 
 /**
  * Everything that a server depends on. The order of variables does not matter.
