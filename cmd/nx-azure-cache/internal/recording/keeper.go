@@ -18,9 +18,6 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/gitfiles"
 )
 
-// localName is the file in the folder .nx-azure-cache of the cache directory.
-const localName = "last-run"
-
 // gitTimeout is how long git may take to name the commit.
 const gitTimeout = 2 * time.Second
 
@@ -62,7 +59,7 @@ func (k *Keeper) Keep(ctx context.Context, folder *scratch.Folder, record *runs.
 }
 
 func publish(folder *scratch.Folder, body []byte) error {
-	err := folder.Publish(localName, body)
+	err := folder.Publish(runs.LocalName, body)
 	if err != nil {
 		err = fmt.Errorf("it cannot be written to the cache directory: %w", err)
 	}
