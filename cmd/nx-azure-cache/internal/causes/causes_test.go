@@ -199,6 +199,7 @@ func TestReasons(t *testing.T) {
 		"gone":                   {with(miss, nil), []*runs.Record{past(60, miss, nil), near}, "gone trusted", "2026-11-30 09:01 UTC"},
 		"gone, read last":        {with(miss, nil), []*runs.Record{past(60, "shop:build | 2 | remote-hit", nil)}, "gone trusted", "read it"},
 		"stored meanwhile":       {with(miss, nil), []*runs.Record{past(0, miss, nil)}, "exists trusted", "while this one ran"},
+		"stored later":           {with(miss, nil), []*runs.Record{past(-10, miss, nil), near}, "other-input a", "a differs"},
 		"existing":               {with("shop:build | 2 | existing | a=2", nil), []*runs.Record{past(60, miss, nil)}, "exists", "existed"},
 		"stored in pr-7":         {with(miss, nil), []*runs.Record{past(60, miss, inPR), near}, "other-scope pr-7", "this run reads trusted"},
 		"too large":              {with(miss, nil), []*runs.Record{past(60, "shop:build | 2 | not-stored", reason), near}, "not-stored not-stored", "azure.maxArtifactSize"},

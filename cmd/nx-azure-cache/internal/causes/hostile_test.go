@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
@@ -63,6 +64,23 @@ func TestBoundedMemory(t *testing.T) {
 	}
 	if asked != 1 {
 		t.Errorf("the checkout was asked %d times about one run", asked)
+	}
+}
+
+// The checkout is asked once about each input and each file, however many tasks have it.
+func TestQuestionsAreAskedOnce(t *testing.T) {
+	var here, there []string
+	for i := range 20 {
+		here = append(here, fmt.Sprintf("lib%d:build | 2%d | stored | words:libs/words/**/*=2 | gen:gen/**/*=2", i, i))
+		there = append(there, fmt.Sprintf("lib%d:build | 1%d | stored | words:libs/words/**/*=1 | gen:gen/**/*=1", i, i))
+	}
+	past := recordOf("there", 60, there...)
+	past.Source.Commit = commitB
+	evidence, modified, commits := workspace("libs/words/w"), 0, 0
+	evidence.Modified = func([]string, time.Time) []string { modified++; return nil }
+	evidence.LastChange = func(*causes.Run, string) string { commits++; return "3f2c1ab" }
+	if groups := causes.GroupCauses(explain(recordOf("here", 0, here...), evidence, past)); len(groups) != 2 || modified != 1 || commits != 1 {
+		t.Errorf("got %d groups, %d questions about ignored files and %d about commits; want 2, 1, 1", len(groups), modified, commits)
 	}
 }
 
