@@ -25,7 +25,7 @@ var lines = map[string]*regexp.Regexp{
 	".":                           regexp.MustCompile(`^(config|doctor|drain|evict|explain|inspect|keys|license.*|ls|main|selectionflags|serve|version)\.go$`),
 	"internal/claims":             nil,
 	"internal/config":             nil,
-	"internal/entries":            regexp.MustCompile(`^(evict|inspect|list|progress|selection|show)\.go$`),
+	"internal/entries":            regexp.MustCompile(`^(evict|inspect|list|progress|records|selection|show)\.go$`),
 	"internal/recording":          nil,
 	"../../cache":                 nil,
 	"../../cache/archive":         nil,
