@@ -192,6 +192,8 @@ func (s *server) recordLookup(params *RetrieveParams, hit *cache.Hit, err error)
 	switch {
 	case err == nil:
 		s.recorder.Hit(params.Hash, hit)
+	case errors.Is(err, cache.ErrSampled):
+		s.recorder.Miss(params.Hash, runs.LookupVerify, recorder.Problem{})
 	case errors.Is(err, cache.ErrNotFound):
 		s.recorder.Miss(params.Hash, "", recorder.Problem{})
 	case isUnreadable:

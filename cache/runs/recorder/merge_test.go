@@ -64,6 +64,14 @@ func TestOutcomes(t *testing.T) {
 			r.Miss("1", runs.LookupDamaged, problem("truncated"))
 			r.Store(stored(cache.OutcomeStored, 7), recorder.Problem{})
 		}, "", runs.Task{Outcome: runs.Stored, Bytes: 7, Lookup: runs.LookupDamaged, Reason: "truncated", Diagnostic: "NXAC042"}},
+		"verified, and equal": {"success", func(r rec) {
+			r.Miss("1", runs.LookupVerify, recorder.Problem{})
+			r.Store(stored(cache.OutcomeExists, 0), recorder.Problem{})
+		}, "", runs.Task{Outcome: runs.Existing, Lookup: runs.LookupVerify}},
+		"verified, and different": {"success", func(r rec) {
+			r.Miss("1", runs.LookupVerify, recorder.Problem{})
+			r.Store(stored(cache.OutcomeDiffers, 0), problem("dist/a differs"))
+		}, "", runs.Task{Outcome: runs.Existing, Lookup: runs.LookupDiffers, Reason: "dist/a differs", Diagnostic: "NXAC042"}},
 		"existing": {"success", func(r rec) { r.Store(stored(cache.OutcomeExists, 0), recorder.Problem{}) }, "", runs.Task{Outcome: runs.Existing}},
 		"rejected by Nx after a hit": {"success", func(r rec) {
 			r.Hit("1", hit)

@@ -106,6 +106,8 @@ func (r *Recorder) Store(done cache.Stored, problem Problem) {
 			h.state, h.sent = stored, done.Bytes
 		case cache.OutcomeExists:
 			h.state = existing
+		case cache.OutcomeDiffers:
+			h.state, h.lookup, h.lookupProblem = existing, runs.LookupDiffers, r.keep(problem)
 		default:
 			h.state, h.storeProblem = failed, r.keep(problem)
 		}
