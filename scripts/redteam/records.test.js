@@ -69,8 +69,10 @@ redTest('records_of_a_pull_request_stay_in_its_scope', async (t) => {
       trust: isOpen ? { isolation } : {},
       isSigned: !isOpen,
     });
-    await fixture.build(fixture.machine('pull', pullRequest(7)));
-    await fixture.build(fixture.trustedMachine('main', push('main')));
+    const azure = { records: 'ci' };
+    await fixture.build(fixture.machine('pull', pullRequest(7), { azure }));
+    const env = isOpen ? {} : { NX_AZURE_CACHE_SIGNING_KEY: fixture.key.pem };
+    await fixture.build(fixture.machine('main', push('main'), { azure, env }));
     const records = await fixture.records();
     const written = records.map(({ scope, content }) => {
       const record = recordOf(content);
