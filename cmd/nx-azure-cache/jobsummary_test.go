@@ -43,7 +43,7 @@ func TestWhoWaits(t *testing.T) {
 		env := testenv.Env{"GITLAB_CI": "true"}
 		start := start{InitializeParams: rpc.InitializeParams{CI: test.ci}, getenv: env.Get}
 		options := cache.Options{Writes: cache.Place{Blobs: new(cachetest.Memory)}}
-		got := records(settings, config.RunPolicy{Mode: test.mode}, start, options)
+		got := records(settings, config.RunPolicy{Mode: test.mode}, start, options, nil)
 		if got.IsAwaited != test.want {
 			t.Errorf("%+v: IsAwaited is %v", test, got.IsAwaited)
 		}
@@ -53,7 +53,7 @@ func TestWhoWaits(t *testing.T) {
 // A summary that cannot be written is one line that says what it is about.
 func TestSummaryFails(t *testing.T) {
 	env := testenv.Env{"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": t.TempDir()}
-	write := summarize(jobsummary.Options{Getenv: env.Get, JobSummary: true, Workspace: t.TempDir()})
+	write := summarize(jobsummary.Options{Getenv: env.Get, JobSummary: true, Workspace: t.TempDir()}, nil)
 	err := write(t.Context(), &runs.Record{CI: true, Totals: runs.Totals{LocalHits: 1}})
 	if err == nil || !strings.HasPrefix(err.Error(), "the summary of this run is not written: GITHUB_STEP_SUMMARY: ") {
 		t.Errorf("got %v", err)

@@ -16,6 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/claims"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/history"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -127,7 +128,11 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, star
 	if filter := s.Tasks.Func(); filter != nil {
 		session.Includes = func(t rpc.Task) bool { return filter(taskfilter.Task(t)) }
 	}
-	session.Records = records(s, r, start, options)
+	session.Records = records(s, r, start, options, &history.Reader{
+		Prefix:      s.Prefix,
+		ContainerOf: func(scope trust.Scope) history.Container { return containers[s.ContainerOf(scope)] },
+		Verifier:    s.Trust.Verifier,
+	})
 	session.Backfill = s.Backfill
 	session.Silence = azure.IdleTimeout(s.Limits)
 	session.Drain = s.Drain

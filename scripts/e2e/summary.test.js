@@ -3,6 +3,7 @@
 // Job summaries: what a run shows on the page of its job, and the file for everything else.
 
 const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
@@ -88,6 +89,32 @@ test('the runs of a step in GitHub Actions add to its summary', async (t) => {
   assert.match(another, /^### Remote cache of Nx: 3 hits, 0 misses\n\n/);
   assert.equal(sections(file).length, 2);
   assert.doesNotMatch(first.output + second.output, /uploadsummary/);
+});
+
+test('the slowest misses have their cause, for a handful of requests', async (t) => {
+  const { machine, folder, recorder } = await startFixture(t);
+  const file = emptyFile(folder, 'step_summary');
+  const a = machine('a');
+  const commit = execFileSync('git', ['rev-parse', 'HEAD'], {
+    ...{ cwd: a.workspace, env: a.env, encoding: 'utf8' },
+  });
+  Object.assign(a.env, gitHubOnMain, { GITHUB_SHA: commit.trim() });
+  await run(a); // without a summary: no request for causes
+  const withoutSummary = recorder.take();
+  const isRead = (/** @type {string} */ request) => request.startsWith('GET');
+  assert.equal(withoutSummary.filter(isRead).length, 3);
+
+  const source = path.join(a.workspace, 'words', 'source.json');
+  fs.writeFileSync(source, `${read(source)}\n`);
+  a.env.GITHUB_STEP_SUMMARY = file;
+  await run(a);
+  assert.match(
+    read(file),
+    /^\| `words:build` \| \d+(\.\d)? s \| .*`words\/source\.json`.* \|$/m,
+  );
+  assert.match(read(file), / Run `npx nx-azure-cache explain --run \S+` /);
+  const reads = recorder.take().filter(isRead);
+  assert.ok(reads.length <= 3 + 5, `${reads}`);
 });
 
 test('Azure Pipelines uploads the summary of a run', async (t) => {

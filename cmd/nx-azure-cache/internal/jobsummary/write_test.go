@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -265,5 +266,16 @@ func TestTaskVariables(t *testing.T) {
 	list, _, _ = strings.Cut(list, "]")
 	if want := "'" + strings.Join(taskVariables, "','") + "',"; strings.Join(strings.Fields(list), "") != want {
 		t.Errorf("lib/notices.js has%swant %s", list, want)
+	}
+}
+
+// docs/insight.md explains each field of the totals.
+func TestTotalsAreDocumented(t *testing.T) {
+	page := read(t, filepath.Join("..", "..", "..", "..", "docs", "insight.md"))
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Totals]()) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name != "" && !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("docs/insight.md does not explain %s", name)
+		}
 	}
 }

@@ -24,6 +24,7 @@ type checkout struct {
 	isOfRun     bool
 	uncommitted []string
 	graph       map[string]string // roots of projects
+	maxGraph    int64             // bytes of the file that has them; 0: the constant
 	packages    map[*causes.Run][]string
 	commits     map[string]bool // that git has
 	asked       int             // how many questions about single files git has answered

@@ -1,6 +1,7 @@
 package misses
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -32,7 +33,7 @@ func (c *checkout) projectRoot(project string) (string, bool) {
 				} `json:"data"`
 			} `json:"nodes"`
 		}
-		content, err := c.readFile(graphFile, maxGraph)
+		content, err := c.readFile(graphFile, cmp.Or(c.maxGraph, maxGraph))
 		if err == nil && json.Unmarshal(content, &graph) == nil {
 			for name, node := range graph.Nodes {
 				if root := path.Clean(node.Data.Root); root == "." || filepath.IsLocal(root) {

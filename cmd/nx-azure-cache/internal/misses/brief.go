@@ -1,0 +1,69 @@
+package misses
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+)
+
+// What Brief reads: few records, and files that fit into the memory of a server.
+const (
+	briefRecords = 3 // of each scope
+	briefAge     = 7 * 24 * time.Hour
+	briefGraph   = 8 << 20
+)
+
+// Brief explains tasks of a run that has just ended in a workspace. It compares the run with
+// the newest others only, so it says nothing that older ones could refute. The result has a
+// sentence for each explained task.
+func Brief(ctx context.Context, others reader, workspace string, record *runs.Record, tasks []string) map[string]string {
+	wanted := slices.DeleteFunc(causes.Misses(record), func(task *runs.Task) bool { return !slices.Contains(tasks, task.ID) })
+	reads := trust.Run{Scope: record.Scope}.Reads()
+	collector := causes.New(record, wanted, reads)
+	for run, err := range others.Runs(ctx, reads, record.Ended.Add(-briefAge), briefRecords) {
+		if err != nil {
+			break // those before it count
+		}
+		if run.Record.Session != record.Session {
+			collector.Add(run.Record)
+		}
+	}
+	if collector.Readable == 0 {
+		return nil
+	}
+	checkout := newCheckout(ctx, config.Document{WorkspaceRoot: workspace}, found{record: record, isLocal: true})
+	checkout.maxGraph = briefGraph
+	evidence := checkout.evidence()
+	evidence.Modified = nil // it reads the times of all ignored files
+	sentences := make(map[string]string)
+	for _, explanation := range collector.Explain(evidence) {
+		if sentence := briefly(explanation.Causes); sentence != "" {
+			sentences[explanation.Task.ID] = sentence
+		}
+	}
+	return sentences
+}
+
+// briefly names the first causes.
+func briefly(all []causes.Cause) string {
+	const most = 2
+	var known []string
+	for _, cause := range all {
+		switch cause.Kind {
+		case causes.FirstTime, causes.NoRecords, causes.UnknownInput: // older records may tell
+		default:
+			known = append(known, cause.Text)
+		}
+	}
+	if more := len(known) - most; more > 0 {
+		known = append(known[:most], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(known, "; ")
+}

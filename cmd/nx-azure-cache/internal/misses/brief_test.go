@@ -1,0 +1,85 @@
+package misses
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/history"
+)
+
+// pastRuns are records of other runs, and then an error.
+type pastRuns struct {
+	records []*runs.Record
+	err     error
+	scopes  []trust.Scope
+	limit   int
+}
+
+func (p *pastRuns) Runs(_ context.Context, scopes []trust.Scope, _ time.Time, limit int) iter.Seq2[*history.Run, error] {
+	p.scopes, p.limit = scopes, limit
+	return func(yield func(*history.Run, error) bool) {
+		for _, record := range p.records {
+			if !yield(&history.Run{Record: record, Scope: record.Scope, Ended: record.Ended}, nil) {
+				return
+			}
+		}
+		if p.err != nil {
+			yield(nil, p.err)
+		}
+	}
+}
+
+func (*pastRuns) Skipped() history.Skipped { return history.Skipped{} }
+
+var now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+
+// runOf is a run of shop:build and shop:test.
+func runOf(session, variable string, ended time.Time, hash string) *runs.Record {
+	return &runs.Record{
+		Format: runs.Format, Session: session, Scope: trust.Trusted, Started: ended.Add(-time.Minute), Ended: ended, OS: "linux",
+		Inputs: []runs.Input{{Name: "env:" + "MODE", Tag: runs.Tag("env:MODE", variable)}, {Name: "shop:shop/**/*", Tag: 7}},
+		Tasks: []runs.Task{
+			{ID: "shop:build", Hash: hash, Outcome: runs.Stored, Inputs: []int{0, 1}},
+			{ID: "shop:test", Hash: hash + "1", Outcome: runs.Stored, Inputs: []int{0, 1}},
+		},
+	}
+}
+
+func TestBrief(t *testing.T) {
+	this := runOf("2", "b", now, "22")
+	first := func(past pastRuns, tasks ...string) map[string]string {
+		got := Brief(t.Context(), &past, t.TempDir(), this, tasks)
+		if len(past.scopes) != 1 || past.scopes[0] != trust.Trusted || past.limit != briefRecords {
+			t.Errorf("read %d records of %v", past.limit, past.scopes)
+		}
+		return got
+	}
+	earlier := []*runs.Record{runOf("1", "a", now.Add(-time.Hour), "11")}
+	got := first(pastRuns{records: earlier}, "shop:build")
+	if len(got) != 1 || got["shop:build"] == "" {
+		t.Fatalf("got %q, want a cause of shop:build only", got)
+	}
+	t.Log(got["shop:build"])
+	// What was read before an error counts.
+	if again := first(pastRuns{records: earlier, err: errors.New("403")}, "shop:build"); !maps.Equal(again, got) {
+		t.Errorf("got %q, want %q", again, got)
+	}
+	// Nothing is known: no records, no permission, and only its own record.
+	for _, past := range []pastRuns{{}, {err: errors.New("403")}, {records: []*runs.Record{this}}} {
+		if got := first(past, "shop:build"); len(got) > 0 {
+			t.Errorf("got %q, want nothing", got)
+		}
+	}
+	// An older record may have the task.
+	other := runOf("1", "a", now.Add(-time.Hour), "11")
+	other.Tasks[0].ID = "shop:other"
+	if got := first(pastRuns{records: []*runs.Record{other}}, "shop:build"); len(got) > 0 {
+		t.Errorf("got %q, want nothing about a task of which no record was read", got)
+	}
+}
