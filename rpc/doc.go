@@ -266,6 +266,8 @@
 //	    started?         number    when it began to run, in milliseconds since 1970
 //	    ended?           number    when it ended
 //	    inputs?          array     of indices into inputs
+//	    task?            object    see above; if initialize has returned tasks. Without
+//	                               it, no one else can see the task in the record
 //	}
 //
 // What the client does not know is absent. The server reads the file when the notification

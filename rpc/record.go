@@ -86,6 +86,9 @@ func (s *server) keepRecord(ctx context.Context, raw json.RawMessage, session *S
 		if err != nil {
 			return nil, invalidHandOver{err}
 		}
+		for i, task := range handOver.Tasks {
+			handOver.Tasks[i].IsPrivate = session.isPrivate(task)
+		}
 		ended := time.Now()
 		s.settle(ctx, session, earlier)
 		header := s.header
@@ -103,6 +106,12 @@ func (s *server) keepRecord(ctx context.Context, raw json.RawMessage, session *S
 		return nil
 	}
 	return err
+}
+
+// isPrivate reports whether the settings exclude a task. One whose target is unknown may be
+// an excluded one, as in cacheOf.
+func (s *Session) isPrivate(task recorder.Task) bool {
+	return s.Includes != nil && (task.Target == nil || !s.Includes(Task(*task.Target)))
 }
 
 // keepError is an error of Keep, which is a whole line.

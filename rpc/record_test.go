@@ -25,16 +25,20 @@ type keeping struct {
 	kept   chan *runs.Record
 }
 
-func startKeeping(t *testing.T, blobs cache.Blobs, drain time.Duration, keep func(context.Context) error) *keeping {
+func startKeeping(t *testing.T, blobs cache.Blobs, drain time.Duration, keep func(context.Context) error, options ...func(*rpc.Session)) *keeping {
 	t.Helper()
 	k := &keeping{served: newCache(blobs), kept: make(chan *runs.Record, 10)}
-	k.client = start(t, session(rpc.Session{
+	s := rpc.Session{
 		Cache: k.served, Mode: cache.ReadWrite, Drain: drain,
 		Records: &rpc.Records{IsAwaited: true, Keep: func(ctx context.Context, _ *scratch.Folder, record *runs.Record) error {
 			k.kept <- record
 			return keep(ctx)
 		}},
-	}))
+	}
+	for _, set := range options {
+		set(&s)
+	}
+	k.client = start(t, session(s))
 	if got := k.initialize(); !got.Records {
 		t.Fatalf("got %+v, want records", got)
 	}
@@ -245,5 +249,32 @@ func TestRecordHoldsNoPaths(t *testing.T) {
 	task := (<-k.kept).Tasks[0]
 	if task.Lookup != runs.LookupFailed || strings.Contains(task.Reason, dir) || !strings.Contains(task.Reason, "<cacheDirectory>/x") {
 		t.Errorf("got %+v", task)
+	}
+}
+
+// Others must not read the name of an excluded task, not even if the client does not say which
+// task it is.
+func TestExcludedTasksArePrivate(t *testing.T) {
+	content := `{"tasks": [
+		{"id": "a:build", "status": "success", "task": {"project": "a", "target": "build"}},
+		{"id": "secret:build", "status": "local-cache", "task": {"project": "secret", "target": "build"}},
+		{"id": "b:build", "status": "success"}]}`
+	excludes := func(s *rpc.Session) { s.Includes = func(task rpc.Task) bool { return task.Project != "secret" } }
+	for name, test := range map[string]struct {
+		set  func(*rpc.Session)
+		want []bool
+	}{
+		"excludes":         {excludes, []bool{false, true, true}},
+		"excludes nothing": {func(*rpc.Session) {}, []bool{false, false, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := startKeeping(t, new(cachetest.Memory), time.Minute, succeeds, test.set)
+			k.handOver(t.TempDir(), content)
+			for i, task := range (<-k.kept).Tasks {
+				if task.IsPrivate != test.want[i] {
+					t.Errorf("%s: private is %t", task.ID, task.IsPrivate)
+				}
+			}
+		})
 	}
 }

@@ -40,6 +40,7 @@
 //
 // # What a record does not hold
 //
-// It holds no user name, no host name, no path of the machine, no arguments of a command,
+// It holds no task that azure.include or azure.exclude keeps out of the remote cache, and no
+// input that only such tasks have. Omitted counts these tasks. It holds no user name, no host name, no path of the machine, no arguments of a command,
 // no value of a variable, and no contents.
 package runs

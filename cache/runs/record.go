@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
@@ -73,6 +74,10 @@ type Task struct {
 	// Saved is for how many milliseconds the task of a remote hit ran when its result was
 	// stored; nil if the entry does not tell.
 	Saved *int64 `json:"saved,omitempty"`
+
+	// IsPrivate means that the settings exclude the task, perhaps because its name is
+	// secret. It is not a part of the format, see [Record.Shared].
+	IsPrivate bool `json:"-"`
 
 	// Inputs are indices into [Record.Inputs], ascending; nil if this version of Nx does
 	// not tell.
@@ -147,4 +152,13 @@ func (t *Task) IsMiss() bool {
 		return true
 	}
 	return false
+}
+
+// Shared returns the record without private tasks, for others to read. [Encode] leaves out
+// the inputs that only they have.
+func (r *Record) Shared() *Record {
+	shared := *r
+	shared.Tasks = slices.DeleteFunc(slices.Clone(r.Tasks), func(t Task) bool { return t.IsPrivate })
+	shared.Omitted += len(r.Tasks) - len(shared.Tasks)
+	return &shared
 }

@@ -42,7 +42,18 @@ type Task struct {
 	// IsUncacheable is set if Nx does not cache the task.
 	IsUncacheable bool
 	Ran           *int64 // milliseconds; nil if unknown
-	Inputs        []int
+	// Target is nil if the client does not tell it.
+	Target *Target
+	// IsPrivate is for the caller to set, see [runs.Task].
+	IsPrivate bool
+	Inputs    []int
+}
+
+// Target is what settings call a task.
+type Target struct {
+	Project       string `json:"project"`
+	Target        string `json:"target"`
+	Configuration string `json:"configuration"`
 }
 
 // ReadHandOver reads a hand-over, as package rpc specifies it. It keeps no values of inputs,
@@ -210,6 +221,7 @@ func (p *parser) task() error {
 		Started *float64 `json:"started"`
 		Ended   *float64 `json:"ended"`
 		Inputs  []int    `json:"inputs"`
+		Target  *Target  `json:"task"`
 	}
 	if err := p.json.Decode(&given); err != nil {
 		return err
@@ -238,6 +250,7 @@ func (p *parser) task() error {
 		IsUncacheable: given.Cache != nil && !*given.Cache,
 		Ran:           duration(given.Started, given.Ended),
 		Inputs:        given.Inputs,
+		Target:        given.Target,
 	})
 	return nil
 }

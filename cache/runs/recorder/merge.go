@@ -65,7 +65,7 @@ func (r *Recorder) Record(h *HandOver, header runs.Record) *runs.Record {
 
 // merge returns what the run did with a task.
 func merge(task Task, known history, mode cache.Mode) runs.Task {
-	merged := runs.Task{ID: task.ID, Hash: task.Hash, Inputs: task.Inputs}
+	merged := runs.Task{ID: task.ID, Hash: task.Hash, Inputs: task.Inputs, IsPrivate: task.IsPrivate}
 	isHit := func() runs.Task {
 		merged.Outcome = runs.RemoteHit
 		merged.From, merged.Bytes, merged.Saved = known.from, known.restored, known.saved

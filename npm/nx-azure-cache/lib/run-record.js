@@ -21,6 +21,7 @@
  * @typedef {object} NxTask
  * @property {string} id
  * @property {string} hash
+ * @property {{ project: string, target: string, configuration?: string }} [target]
  * @property {boolean} [cache]
  * @property {boolean} [continuous]
  * @property {number} [startTime] milliseconds since 1970
@@ -32,6 +33,7 @@
  * @typedef {object} Entry
  * @property {string} id
  * @property {string} hash
+ * @property {NxTask['target']} [target] if the server needs it
  * @property {string} [status] as Nx reports it; undefined until then
  * @property {boolean} isCached whether Nx caches the task's result
  * @property {boolean} [isRunning] whether the task was started
@@ -77,15 +79,18 @@ class RunRecord {
   #omitted = 0;
   #maxTasks;
   #maxInputs;
+  #withTargets;
 
   /**
-   * @param {{ started?: number, maxTasks?: number, maxInputs?: number }} [options]
-   *   `started`: when the run began, in milliseconds since 1970
+   * @param {{ started?: number, withTargets?: boolean, maxTasks?: number, maxInputs?: number }} [options]
+   *   `started`: when the run began, in milliseconds since 1970; `withTargets`: whether the
+   *   server needs them, because the settings exclude some tasks
    */
   constructor(options = {}) {
     this.#started = options.started ?? Date.now();
     this.#maxTasks = options.maxTasks ?? maxTasks;
     this.#maxInputs = options.maxInputs ?? maxInputs;
+    this.#withTargets = options.withTargets === true;
   }
 
   /** The number of tasks. */
@@ -237,6 +242,7 @@ class RunRecord {
       status,
       cache: isCached,
       ...times,
+      task: entry.target,
     });
     const indices = details ? this.#table.add(details, this.#maxInputs) : [];
     const inputs = indices.length > 0 ? `,"inputs":[${indices}]` : '';
@@ -255,7 +261,12 @@ class RunRecord {
     if (known) return known;
     if (this.#entries.size >= this.#maxTasks) return;
     const isCached = task.cache === true && !task.continuous;
-    const entry = { id, hash, isCached };
+    const { project, target, configuration } = task.target ?? {};
+    const isNamed = this.#withTargets && project && target;
+    const entry = {
+      ...{ id, hash, isCached },
+      ...(isNamed && { target: { project, target, configuration } }),
+    };
     this.#entries.set(key, entry);
     this.#open.add(entry);
     return entry;

@@ -115,7 +115,9 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
       }
       const localHits = new LocalHits();
       const record =
-        session.records === true ? new RunRecord({ started }) : undefined;
+        session.records === true
+          ? new RunRecord({ started, withTargets: session.tasks })
+          : undefined;
       const run = new Run({
         ...{ binary, env, client, session, localHits, showsSummary: isShown },
         readOnlyBy: readOnlyReason(config, ci),

@@ -330,3 +330,16 @@ describe('the record of a run', () => {
     );
   });
 });
+
+test('a server that excludes tasks learns which task each one is', () => {
+  const target = { project: 'a', target: 'build', configuration: 'ci' };
+  for (const withTargets of [true, false]) {
+    const record = new RunRecord({ withTargets });
+    for (const of of [target, { project: 'b', target: 'build' }, undefined]) {
+      record.end(task(`${of?.project}:build`, { target: of }), 'success');
+    }
+    const told = read(record).tasks.map((/** @type {any} */ t) => t.task);
+    const all = [target, { project: 'b', target: 'build' }, undefined];
+    assert.deepEqual(told, withTargets ? all : all.map(() => undefined));
+  }
+});

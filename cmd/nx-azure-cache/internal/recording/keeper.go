@@ -44,11 +44,8 @@ func (k *Keeper) IsStored() bool { return k.Blobs != nil }
 func (k *Keeper) Keep(ctx context.Context, folder *scratch.Folder, record *runs.Record) error {
 	record.Scope, record.Tool = k.Scope, k.Provenance.Tool
 	record.Source = k.source(ctx)
-	body, err := runs.Encode(record)
-	if err == nil {
-		local := publish(folder, body) // first, because it takes no time
-		err = cmp.Or(k.store(ctx, record, body), local)
-	}
+	local := publish(folder, record) // first, because it takes no time
+	err := cmp.Or(k.store(ctx, record.Shared()), local)
 	if err != nil {
 		err = fmt.Errorf("the record of this run is not stored: %w", err)
 	}
@@ -58,8 +55,12 @@ func (k *Keeper) Keep(ctx context.Context, folder *scratch.Folder, record *runs.
 	return err
 }
 
-func publish(folder *scratch.Folder, body []byte) error {
-	err := folder.Publish(runs.LocalName, body)
+// publish keeps the record on this machine, which knows the private tasks anyway.
+func publish(folder *scratch.Folder, record *runs.Record) error {
+	body, err := runs.Encode(record)
+	if err == nil {
+		err = folder.Publish(runs.LocalName, body)
+	}
 	if err != nil {
 		err = fmt.Errorf("it cannot be written to the cache directory: %w", err)
 	}
@@ -68,9 +69,13 @@ func publish(folder *scratch.Folder, body []byte) error {
 
 // store stores the record with one request. A record that is there already has been stored by
 // an attempt whose response was lost.
-func (k *Keeper) store(ctx context.Context, record *runs.Record, body []byte) error {
+func (k *Keeper) store(ctx context.Context, record *runs.Record) error {
 	if !k.IsStored() {
 		return nil
+	}
+	body, err := runs.Encode(record)
+	if err != nil {
+		return err
 	}
 	name := runs.Name(k.Prefix, k.Scope, record.Ended, record.Session)
 	metadata, err := runs.Metadata(name, body, k.Signer)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -93,5 +95,38 @@ func TestCommit(t *testing.T) {
 		if len(got.Source.Commit) != want {
 			t.Errorf("%s: got the commit %q", scope, got.Source.Commit)
 		}
+	}
+}
+
+// Whoever reads the storage learns nothing of an excluded task. This machine knows it anyway.
+func TestPrivateTasks(t *testing.T) {
+	blobs, f, r := new(cachetest.Memory), folder(t), record()
+	r.Inputs = []runs.Input{{Name: "a:a/**/*", Tag: 1}, {Name: "secret:secret/**/*", Tag: 2}}
+	r.Tasks = []runs.Task{
+		{ID: "a:build", Hash: "1", Outcome: runs.Stored, Inputs: []int{0}},
+		{ID: "secret:build", Hash: "2", Outcome: runs.Excluded, Inputs: []int{0, 1}, IsPrivate: true},
+	}
+	k := recording.Keeper{Blobs: blobs, Scope: "pr-7"}
+	if err := k.Keep(t.Context(), f, r); err != nil {
+		t.Fatal(err)
+	}
+	stored, err := blobs.Get(t.Context(), blobs.Names()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(stored.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := runs.Decode(body)
+	if err != nil || len(got.Tasks) != 1 || got.Tasks[0].ID != "a:build" || len(got.Inputs) != 1 || got.Inputs[0].Name != "a:a/**/*" || got.Omitted != 1 {
+		t.Errorf("stored %+v, %v", got, err)
+	}
+	body, err = os.ReadFile(filepath.Join(filepath.Dir(f.Root.Name()), runs.LocalName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err = runs.Decode(body); err != nil || len(got.Tasks) != 2 {
+		t.Errorf("kept %+v, %v", got, err)
 	}
 }
