@@ -94,7 +94,7 @@ test('the runs of a step in GitHub Actions add to its summary', async (t) => {
 test('the slowest misses have their cause, for a handful of requests', async (t) => {
   const { machine, folder, recorder } = await startFixture(t);
   const file = emptyFile(folder, 'step_summary');
-  const a = machine('a');
+  const a = machine('a', { azure: { records: 'ci' } });
   const commit = execFileSync('git', ['rev-parse', 'HEAD'], {
     ...{ cwd: a.workspace, env: a.env, encoding: 'utf8' },
   });
