@@ -40,6 +40,16 @@ type ending struct {
 	done      chan struct{} // closed when the record is made; nil before runEnded
 	isAwaited bool          // a client that ends should wait for it
 	problem   string        // why the record is not stored
+	stop      func()        // stops the making of the record
+}
+
+// stopRecord stops the making of the record. The end of the client does not.
+func (s *server) stopRecord() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ending.stop != nil {
+		s.ending.stop()
+	}
 }
 
 // runEnded handles the notification of that name, once. It works on a goroutine, for which
@@ -53,13 +63,15 @@ func (s *server) runEnded(ctx context.Context, raw json.RawMessage) {
 		return
 	}
 	done := make(chan struct{})
-	s.ending = ending{done: done, isAwaited: session.Records.IsAwaited}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // ctx ends with the connection
+	s.ending = ending{done: done, isAwaited: session.Records.IsAwaited, stop: stop}
 	earlier := []<-chan struct{}{s.localHits}
 	for _, r := range s.running {
 		earlier = append(earlier, r.handled)
 	}
 	s.records.Go(func() {
 		defer close(done)
+		defer stop()
 		err := s.keepRecord(ctx, raw, session, earlier)
 		s.mu.Lock()
 		s.ending.isAwaited = false

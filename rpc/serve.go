@@ -98,6 +98,7 @@ func Serve(ctx context.Context, stream io.ReadWriteCloser, options Options) erro
 // responses.
 func (s *server) end(ctx context.Context) error {
 	limit := s.drainLimit()
+	defer context.AfterFunc(ctx, s.stopRecord)()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -39,12 +39,3 @@ const (
 	FirstTime    Kind = "first-time"
 	NoRecords    Kind = "no-records"
 )
-
-// isInput reports whether a kind is about an input that differs.
-func (k Kind) isInput() bool {
-	switch k {
-	case LookupFailed, Damaged, Excluded, Mode, Verify, OtherScope, Gone, Exists, NotStored, FirstTime, NoRecords:
-		return false
-	}
-	return true
-}

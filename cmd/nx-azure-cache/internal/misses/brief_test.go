@@ -80,6 +80,6 @@ func TestBrief(t *testing.T) {
 	other := runOf("1", "a", now.Add(-time.Hour), "11")
 	other.Tasks[0].ID = "shop:other"
 	if got := first(pastRuns{records: []*runs.Record{other}}, "shop:build"); len(got) > 0 {
-		t.Errorf("got %q, want nothing about a task of which no record was read", got)
+		t.Errorf("got %q, want nothing about a task without a record", got)
 	}
 }

@@ -98,7 +98,7 @@ func TestCommit(t *testing.T) {
 	}
 }
 
-// Whoever reads the storage learns nothing of an excluded task. This machine knows it anyway.
+// Readers of the storage learn nothing of an excluded task. This machine knows it anyway.
 func TestPrivateTasks(t *testing.T) {
 	blobs, f, r := new(cachetest.Memory), folder(t), record()
 	r.Inputs = []runs.Input{{Name: "a:a/**/*", Tag: 1}, {Name: "secret:secret/**/*", Tag: 2}}
