@@ -277,17 +277,20 @@
 // It ignores other fields, tasks after the first 20,000, a second task of the same id, and
 // inputs after the first 1,000,000 of all tasks. It keeps no value, only a tag of it.
 //
-// The server waits until it has handled the requests and local hits before runEnded and
-// knows the outcome of each accepted entry, or until the time drain since runEnded is nearly
-// over. Then it keeps the record, within that time. If stdin ends meanwhile, the session
-// ends when the record is kept; shutdown responds after that. The server ignores runEnded
-// after shutdown, before the response to initialize, and the second time. The record does
-// not have what the server does for later requests.
+// The server first handles the requests and local hits before runEnded, and waits for the
+// outcome of each accepted entry. It stops waiting when the time drain since runEnded is
+// nearly over. Then it keeps the record, within that time. If stdin ends meanwhile, the
+// session ends when the record is kept; shutdown responds after that. The server ignores
+// runEnded after shutdown, before the response to initialize, and the second time. The
+// record does not have what the server does for later requests.
 //
-// In the state file (see [State]), recording is set from before the file is removed until
-// the record is kept, if the client should wait for that: in CI, if the run uploads the
-// record or writes the summary of its job. waiting does not count it. recordProblem says
-// afterwards why the record is not stored: a whole line, of the diagnostic NXAC103. No
+// The server keeps the whole record in the cache directory. What it uploads has no task that
+// the settings exclude.
+//
+// The state file (see [State]) has recording if the client should wait for the record: in
+// CI, if the run uploads it or writes the summary of its job. recording is set from before
+// the file is removed until the record is kept. waiting does not count it. recordProblem
+// says afterwards why the record is not stored: a whole line, of the diagnostic NXAC103. No
 // notification reports it.
 //
 // # Strings and files

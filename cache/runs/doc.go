@@ -40,7 +40,11 @@
 //
 // # What a record does not hold
 //
-// It holds no task that azure.include or azure.exclude keeps out of the remote cache, and no
-// input that only such tasks have. Omitted counts these tasks. It holds no user name, no host name, no path of the machine, no arguments of a command,
-// no value of a variable, and no contents.
+// It holds no user name, no host name, no path of the machine, no value of a variable, no
+// output of a command, no contents, and no arguments with which a task was run. The name of
+// an input can be a command that the workspace declares, such as "runtime:node -v".
+//
+// A stored record holds no task that azure.include or azure.exclude keeps out of the remote
+// cache, and no input that only such tasks have. Omitted counts these tasks. The record of
+// the last run in the cache directory has them.
 package runs

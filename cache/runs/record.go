@@ -33,7 +33,8 @@ type Record struct {
 	Totals Totals  `json:"totals"`
 	Inputs []Input `json:"inputs"`
 	Tasks  []Task  `json:"tasks"`
-	// Omitted is the number of tasks that are not in Tasks, because there are too many.
+	// Omitted is the number of tasks that are not in Tasks: there are too many, or they are
+	// private (see [Record.Shared]).
 	Omitted int `json:"omitted,omitempty"`
 }
 

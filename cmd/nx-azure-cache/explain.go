@@ -27,14 +27,17 @@ too: where they came from, and how long the task had run.
 session in a record. In CI, explain also works right after the run.
 
 explain compares the run's record with those of earlier runs whose results the run may
-read. Runs in CI write a record unless azure.records is "none"; every run leaves its own
+read. Runs in CI store a record unless azure.records is "none"; every run leaves its own
 in Nx's cache directory. Records have the names of a task's inputs and short tags of
-their values, so explain knows which input differs, but no values. Where git knows both
+their values. So explain knows which input differs, but no values. Where git knows both
 commits, explain names the files. Without a network, or without permission to list, it
 says what the local record tells.
 
-Records and the storage's entries are claims of their writers, except records of trusted
-runs that are signed (azure.trust.publicKeys).
+A stored record has no task that azure.include or azure.exclude keeps out of the remote
+cache. explain knows such a task only if it was in the last run on this machine.
+
+A record is a claim of its writer, unless a trusted run has signed it and
+azure.trust.publicKeys has the key.
 
 --json prints one object:
   run      the run: session, scope, ended, commit, ref, run (URL), os, arch, nx, local
@@ -113,7 +116,7 @@ func explain(ctx context.Context, std stdio, options explainFlags) error {
 	if err != nil {
 		return usage.Wrong(err)
 	}
-	options.Since, options.Period = since, "runs since "+since.UTC().Format(time.DateOnly)
+	options.Since, options.Period = since, since.UTC().Format(time.DateOnly)
 	where, err := readWorkspace(std, &options.workspace)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func newExplainTest(t *testing.T) *explainTest {
 	e.write("package-lock.json", `{"packages": {"": {}, "node_modules/ms": {"version": "2.1.2"}}}`)
 	e.commit()
 	e.write("apps/shop/a.ts", "2")
-	e.write("package-lock.json", `{"packages": {"": {}, "node_modules/ms": {"version": "2.1.3"}, "node_modules/new": {"version": "1.0.0"}}}`)
+	e.write("package-lock.json", `{"packages": {"": {}, "node_modules/ms": {"version": "2.1.3"}, "node_modules/zod": {"version": "1.0.0"}}}`)
 	e.commit()
 	return e
 }

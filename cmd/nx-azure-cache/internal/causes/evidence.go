@@ -20,7 +20,7 @@ type Evidence struct {
 	// NoRecords says why there are no records of other runs, and what to do; "" if they
 	// were read.
 	NoRecords string
-	// Since is the time from which records were read, for people, such as "the last 30 days".
+	// Since is the day from which records were read, for people, such as "2026-11-01".
 	Since string
 }
 

@@ -25,15 +25,15 @@ func (x *explainer) withoutInputs(w *wanted) (Cause, bool) {
 			Fix: "set " + key + " in nx.json or NX_POWERPACK_CACHE_MODE to read-write or read-only"}, true
 	case w.task.Lookup == runs.LookupFailed:
 		return Cause{Kind: LookupFailed, Text: "the lookup failed" + because(w.task.Reason),
-			Fix: help(w.task, "run nx-azure-cache doctor")}, true
+			Fix: help(w.task, "run npx nx-azure-cache doctor")}, true
 	case w.task.Lookup == runs.LookupDamaged:
 		return Cause{Kind: Damaged, Text: "its entry must not be used" + because(w.task.Reason),
-			Fix: help(w.task, "look at it with nx-azure-cache inspect "+w.task.Hash+" --verify")}, true
+			Fix: help(w.task, "look at it with npx nx-azure-cache inspect "+w.task.Hash+" --verify")}, true
 	case w.task.Lookup == runs.LookupVerify:
 		return Cause{Kind: Verify, Text: "azure.verify treated the hit as a miss, and the result was the same"}, true
 	case w.task.Lookup == runs.LookupDiffers:
 		return Cause{Kind: Verify, Text: "azure.verify treated the hit as a miss, and the task made another result" + because(w.task.Reason),
-			Fix: "make the output reproducible, or find out who stored it: nx-azure-cache inspect " + w.task.Hash}, true
+			Fix: "make the output reproducible, or find out who stored it: npx nx-azure-cache inspect " + w.task.Hash}, true
 	}
 	return x.sameHash(w)
 }
@@ -46,15 +46,15 @@ func (x *explainer) sameHash(w *wanted) (Cause, bool) {
 			Fix: "the next run hits"}, true
 	case w.task.Outcome == runs.Existing:
 		return Cause{Kind: Exists, Text: "its entry existed when the run stored the result",
-			Fix: "another run stored it at the same time, Nx did not look (--skip-nx-cache), or the entry is in the archive tier: nx-azure-cache inspect " + w.task.Hash}, true
+			Fix: "another run stored it at the same time, Nx did not look (--skip-nx-cache), or the entry is in the archive tier: npx nx-azure-cache inspect " + w.task.Hash}, true
 	case w.before != nil:
 		return Cause{Kind: Gone, Name: string(w.before.run.Scope),
-			Text: fmt.Sprintf("%s %s it, and the entry is gone: pruned, evicted or expired", w.before.run, verb(w.before.task.Outcome)),
-			Fix:  "if it was too early, keep entries longer: check the lifecycle rules of the storage account and what prune and evict select"}, true
+			Text: fmt.Sprintf("%s %s it, and the entry is gone: evicted or expired", w.before.run, verb(w.before.task.Outcome)),
+			Fix:  "keep entries longer if they are still useful: check the lifecycle rules of the storage account, and what people evict"}, true
 	case w.elsewhere != nil:
 		return x.otherScope(w.elsewhere.run), true
 	case w.notStored != nil:
-		return notStored(w.notStored, "an earlier run of the same inputs could not store it: "), true
+		return notStored(w.notStored, "an earlier run with the same inputs did not store it: "), true
 	}
 	return Cause{}, false
 }
@@ -75,7 +75,7 @@ func (x *explainer) otherScope(run *Run) Cause {
 // fixOfScope says what to do about a result in a scope that the run does not read.
 func fixOfScope(scope trust.Scope) string {
 	if scope == trust.Trusted {
-		return "a run reads trusted unless it is isolated: run nx-azure-cache doctor in the same environment"
+		return `a run reads trusted unless azure.trust.isolation is "none": run npx nx-azure-cache doctor in the same environment`
 	}
 	return "by design: other runs could not trust it. A run of a trusted branch stores it for all"
 }
@@ -93,23 +93,23 @@ func list(scopes []trust.Scope) string {
 
 // notStored is the cause that a run had a result and did not store it.
 func notStored(e *event, before string) Cause {
-	text, fix := e.task.Reason, "nx-azure-cache help "+string(e.task.Diagnostic)
+	text, fix := e.task.Reason, "npx nx-azure-cache help "+string(e.task.Diagnostic)
 	if e.task.Diagnostic == "" {
 		fix = ""
 	}
 	switch e.task.Outcome {
 	case runs.ReadOnly:
-		text, fix = "it may only read the cache", "let a run that may write run the task, such as CI on the main branch"
+		text, fix = "that run may only read the cache", "run the task where results are stored, such as in CI on the main branch"
 	case runs.Excluded:
 		text, fix = "azure.include or azure.exclude kept the task out", "change these patterns in nx.json if it should be cached"
 	case runs.Failed:
 		text, fix = "the task failed", "results of failed tasks are not stored: fix the task"
 	case runs.NotStored:
 		if strings.TrimSpace(text) == "" {
-			text = "it does not say why"
+			text = "that run does not say why"
 		}
 	default:
-		text = "it is " + string(e.task.Outcome)
+		text = "its outcome is " + string(e.task.Outcome)
 	}
 	return Cause{Kind: NotStored, Name: string(e.task.Outcome), Text: before + text + " (" + e.run.String() + ")", Fix: fix}
 }
@@ -126,7 +126,7 @@ func (x *explainer) neverStored(w *wanted) Cause {
 			Fix: `CI runs write records unless azure.records is "none" or they use an older version: run CI on the main branch once, then this task`}
 	case w.foreign != nil:
 		return Cause{Kind: FirstTime, Name: string(w.foreign.run.Scope),
-			Text: fmt.Sprintf("first time%s: only runs of other scopes, such as %s, ran it", x.since(), w.foreign.run.Scope),
+			Text: fmt.Sprintf("first time%s: only runs in other scopes, such as %s, ran it", x.since(), w.foreign.run.Scope),
 			Fix:  "a run of a trusted branch stores it for all"}
 	}
 	return Cause{Kind: FirstTime, Text: "first time: no record" + x.since() + " has this task"}
@@ -136,7 +136,7 @@ func (x *explainer) since() string {
 	if x.evidence.Since == "" {
 		return ""
 	}
-	return " of " + x.evidence.Since
+	return " since " + x.evidence.Since
 }
 
 func because(reason string) string {
@@ -151,7 +151,7 @@ func help(task *runs.Task, otherwise string) string {
 	if task.Diagnostic == "" {
 		return otherwise
 	}
-	return "nx-azure-cache help " + string(task.Diagnostic)
+	return "npx nx-azure-cache help " + string(task.Diagnostic)
 }
 
 // String names a run for people, in UTC.

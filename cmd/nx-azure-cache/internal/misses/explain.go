@@ -12,6 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 // Options are what people ask.
@@ -19,7 +20,7 @@ type Options struct {
 	Tasks  []string  // patterns; none means all misses
 	Run    string    // session or URL; "" is the last run on this machine
 	Since  time.Time // the oldest records that are read
-	Period string    // what Since is, for people, such as "the last 30 days"
+	Period string    // the day of Since, for people, such as "2026-11-01"
 	Limit  int       // the most records of each scope; 0 means no limit of this command
 	JSON   bool
 }
@@ -70,14 +71,22 @@ func newReport(found found, options Options) (*report, error) {
 		a.misses = slices.DeleteFunc(a.misses, func(task *runs.Task) bool { return !matches(task.ID) })
 		a.addNamed(matches)
 		if len(a.misses)+len(a.hits)+len(a.others) == 0 {
-			return nil, fmt.Errorf("no task of the run matches %s: the %s had %d tasks; nx-azure-cache explain --json lists the misses",
-				options.Tasks, causes.RunOf(found.record), len(found.record.Tasks))
+			return nil, fmt.Errorf("no task of the run matches %s: the record of the %s has %s; npx nx-azure-cache explain --json lists the misses%s",
+				options.Tasks, causes.RunOf(found.record), terminal.Count(len(found.record.Tasks), "task", "tasks"), aboutExcluded(found.record))
 		}
 	}
 	if more := len(a.misses) - MaxTasks; more > 0 {
 		a.misses, a.omitted = a.misses[:MaxTasks], more
 	}
 	return a, nil
+}
+
+// aboutExcluded says where excluded tasks are, if a record may lack some.
+func aboutExcluded(record *runs.Record) string {
+	if record.Omitted == 0 {
+		return ""
+	}
+	return ". Only the last run on each machine knows its excluded tasks"
 }
 
 func (a *report) addNamed(matches func(string) bool) {

@@ -53,7 +53,7 @@ func findRun(ctx context.Context, document config.Document, storage *storage, op
 	if run, err = storage.search(ctx, others, options, progress); err != nil || run.record != nil {
 		return run, err
 	}
-	return found{}, fmt.Errorf("no record of the run %s was found among those of %s: runs in CI write one unless azure.records is \"none\" or they may not write; a longer --since reads older ones",
+	return found{}, fmt.Errorf("no record of the run %s was found since %s: runs in CI write one unless azure.records is \"none\" or they may not write; an earlier --since reads older ones",
 		printable.Short(options.Run, maxShown), options.Period)
 }
 

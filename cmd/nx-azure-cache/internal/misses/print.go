@@ -26,7 +26,7 @@ func (a *report) writeText(out io.Writer) error {
 	}
 	for _, task := range a.others {
 		lines.Printf("")
-		lines.Printf("%s: it is no miss (%s)", task.ID, describeOutcome(task))
+		lines.Printf("%s: not a miss (%s)", task.ID, describeOutcome(task))
 	}
 	groups := causes.GroupCauses(a.all)
 	for i, group := range groups {
@@ -156,7 +156,7 @@ func (a *report) allNotes() []string {
 		notes = append(notes, fmt.Sprintf("%s not explained: name tasks to explain them", terminal.Count(a.omitted, "more miss is", "more misses are")))
 	}
 	if a.record.Omitted > 0 {
-		notes = append(notes, fmt.Sprintf("the record lacks %s", terminal.Count(a.record.Omitted, "task", "tasks")))
+		notes = append(notes, fmt.Sprintf("the record lacks %s: those that are excluded, or too many for a record", terminal.Count(a.record.Omitted, "task", "tasks")))
 	}
 	if len(a.siblings) > 0 {
 		notes = append(notes, "this CI run has other records: explain them with --run "+head(a.siblings))

@@ -14,6 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/history"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 // reader is what this package uses of [history.Reader].
@@ -100,11 +101,11 @@ func describeSkipped(skipped history.Skipped) string {
 	n := skipped.Unreadable + skipped.Unverified
 	switch {
 	case n > 0 && skipped.First != nil:
-		return fmt.Sprintf("%d records were left out: %s", n, printable.Line(skipped.First.Error()))
+		return fmt.Sprintf("%s ignored: %s", terminal.Count(n, "record was", "records were"), printable.Line(skipped.First.Error()))
 	case n > 0:
-		return fmt.Sprintf("%d records were left out", n)
+		return terminal.Count(n, "record was", "records were") + " ignored"
 	case skipped.TooMany > 0:
-		return fmt.Sprintf("%d older records were not read: give a shorter --since", skipped.TooMany)
+		return terminal.Count(skipped.TooMany, "older record was", "older records were") + " not read: set a later --since"
 	}
 	return ""
 }
