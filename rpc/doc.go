@@ -79,6 +79,7 @@
 //	                               because the settings exclude some tasks
 //	    backfill?        boolean   the client should send localHits
 //	    records?         boolean   the client should send took and runEnded
+//	    recordAwaited?   boolean   the client should wait for the record
 //	    license {
 //	        status        string   valid, absent, malformed, unknown-issuer,
 //	                               wrong-feature, not-yet-valid, expired;
@@ -287,8 +288,9 @@
 // The server keeps the whole record in the cache directory. What it uploads has no task that
 // the settings exclude.
 //
-// The state file (see [State]) has recording if the client should wait for the record: in
-// CI, if the run uploads it or writes the summary of its job. recording is set from before
+// The client should wait for the record in CI, if the run uploads it or writes the summary of
+// its job: initialize returns recordAwaited, and the state file (see [State]) has recording.
+// Otherwise the client waits for nothing that it has not sent. recording is set from before
 // the file is removed until the record is kept. waiting does not count it. recordProblem
 // says afterwards why the record is not stored: a whole line, of the diagnostic NXAC103. No
 // notification reports it.

@@ -69,6 +69,7 @@ type InitializeResult struct {
 	Tasks         bool            `json:"tasks"`              // retrieve and store must have a task
 	Backfill      bool            `json:"backfill,omitempty"` // the client should report local hits
 	Records       bool            `json:"records,omitempty"`  // the client should report the end of its run
+	RecordAwaited bool            `json:"recordAwaited,omitempty"`
 	License       LicenseResult   `json:"license"`
 }
 

@@ -67,6 +67,7 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	if session.Cache != nil {
 		result.Session = session.Cache.Session()
 		result.Records = session.Records != nil
+		result.RecordAwaited = result.Records && session.Records.IsAwaited
 		result.IdleTimeout = idleTimeout.Milliseconds()
 	}
 	return result, nil

@@ -278,3 +278,15 @@ func TestExcludedTasksArePrivate(t *testing.T) {
 		})
 	}
 }
+
+// A client learns at once whether the end of the run waits for the record.
+func TestWhoWaitsForTheRecord(t *testing.T) {
+	for _, isAwaited := range []bool{false, true} {
+		c := start(t, session(rpc.Session{
+			Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute, Records: &rpc.Records{IsAwaited: isAwaited},
+		}))
+		if got := c.initialize(); !got.Records || got.RecordAwaited != isAwaited {
+			t.Errorf("awaited is %t: got %+v", isAwaited, got)
+		}
+	}
+}

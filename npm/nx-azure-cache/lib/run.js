@@ -26,6 +26,7 @@ const { summaryLine } = require('./summary-line');
  * @property {number} drain milliseconds for which the server stores after the end of the run
  * @property {boolean} [backfill] whether the server stores local hits that it lacks
  * @property {boolean} [records] whether the server makes a record of the run
+ * @property {boolean} [recordAwaited] whether this process should wait for the record
  * @property {boolean} tasks whether requests must name the task
  * @property {string} [diagnostic] the code of the reason why the cache is off
  */

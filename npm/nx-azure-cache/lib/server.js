@@ -126,7 +126,8 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
       watchSignals();
       onExit(() => {
         const cacheDirectory = record && handOver(client, session, record, env);
-        run.end(cacheDirectory ? { cacheDirectory, isAwaited: ci } : undefined);
+        const isAwaited = session.recordAwaited === true;
+        run.end(cacheDirectory ? { cacheDirectory, isAwaited } : undefined);
         if (session.backfill === true && !isInterrupted()) {
           sendLocalHits(client, localHits, paramsOfTask);
         }

@@ -9,18 +9,18 @@ const { drainArguments } = require('./drain-fixture');
 const { run, server } = require('./hand-over-fixture');
 
 describe("a run's record", { concurrency: 3 }, () => {
-  for (const [where, env, limit] of /** @type {const} */ ([
-    ["on a developer's machine", {}, undefined],
-    ['with a summary', { NX_AZURE_CACHE_SUMMARY: '1' }, '1000ms'],
-    ['in CI', { CI: 'true' }, '60000ms'],
-    [
-      'in CI without a summary',
-      { CI: 'true', NX_AZURE_CACHE_SUMMARY: '0' },
-      '60000ms',
-    ],
+  const noSummary = { CI: 'true', NX_AZURE_CACHE_SUMMARY: '0' };
+  for (const [where, env, recordAwaited, limit] of /** @type {const} */ ([
+    ["on a developer's machine", {}, undefined, undefined],
+    ['with a summary', { NX_AZURE_CACHE_SUMMARY: '1' }, undefined, '1000ms'],
+    ['in CI', { CI: 'true' }, true, '60000ms'],
+    ['in CI without a summary', noSummary, true, '60000ms'],
+    ['in CI with azure.records "none"', { CI: 'true' }, undefined, '1000ms'],
+    ['in CI with neither', noSummary, undefined, undefined],
+    ['by a server that says yes', noSummary, 'yes', undefined],
   ])) {
     test(`is waited for ${where}: ${limit ?? 'not'}`, async (t) => {
-      const { binary } = server(t);
+      const { binary } = server(t, { records: true, recordAwaited });
       const { cacheDirectory } = await runAsNx(
         t,
         async ({ getRemoteCache, packageFolder, cacheDirectory }) => {
@@ -57,8 +57,12 @@ describe("a run's record", { concurrency: 3 }, () => {
     ],
   ])) {
     test(`is not stored: ${JSON.stringify(drained)}`, async (t) => {
-      const { binary } = server(t, { records: true }, drained);
-      const env = { CI: 'true', NX_AZURE_CACHE_SUMMARY: '0' };
+      const { binary } = server(
+        t,
+        { records: true, recordAwaited: true },
+        drained,
+      );
+      const env = noSummary;
       const { lines, codes } = await runAsNx(t, run, { binary, env, exit: 0 });
       if (says) assertOneLine(lines, says);
       else assert.deepEqual(lines, []);

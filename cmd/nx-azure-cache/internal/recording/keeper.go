@@ -18,8 +18,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/gitfiles"
 )
 
-// gitTimeout is how long git may take to name the commit.
-const gitTimeout = 2 * time.Second
+const (
+	// gitTimeout is how long git may take to name the commit.
+	gitTimeout = 2 * time.Second
+	// putTimeout is how long storing the record may take. The end of a job waits for it, and
+	// no build needs it.
+	putTimeout = 5 * time.Second
+)
 
 // Keeper keeps the record of a run.
 type Keeper struct {
@@ -67,7 +72,7 @@ func publish(folder *scratch.Folder, record *runs.Record) error {
 	return err
 }
 
-// store stores the record with one request. A record that is there already has been stored by
+// store stores the record with one request, within putTimeout. A record that is there already has been stored by
 // an attempt whose response was lost.
 func (k *Keeper) store(ctx context.Context, record *runs.Record) error {
 	if !k.IsStored() {
@@ -79,14 +84,20 @@ func (k *Keeper) store(ctx context.Context, record *runs.Record) error {
 	}
 	name := runs.Name(k.Prefix, k.Scope, record.Ended, record.Session)
 	metadata, err := runs.Metadata(name, body, k.Signer)
-	if err == nil {
-		err = k.Blobs.Put(ctx, name, bytes.NewReader(body), metadata)
+	if err != nil {
+		return err
 	}
-	if errors.Is(err, cache.ErrExists) {
+	run := ctx
+	ctx, cancel := context.WithTimeout(run, putTimeout)
+	defer cancel()
+	err = k.Blobs.Put(ctx, name, bytes.NewReader(body), metadata)
+	switch {
+	case errors.Is(err, cache.ErrExists):
 		return nil
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	case errors.Is(err, context.DeadlineExceeded) && run.Err() != nil:
 		return errors.New("the time limit azure.timeouts.drain has passed; raise it in nx.json to wait longer")
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
+		return fmt.Errorf("the storage took longer than %v; if that happens again, run npx nx-azure-cache doctor", putTimeout)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
@@ -128,5 +129,35 @@ func TestPrivateTasks(t *testing.T) {
 	}
 	if got, err = runs.Decode(body); err != nil || len(got.Tasks) != 2 {
 		t.Errorf("kept %+v, %v", got, err)
+	}
+}
+
+// hanging is blobs of a storage that never responds.
+type hanging struct{ cachetest.Memory }
+
+func (*hanging) Put(ctx context.Context, _ string, _ io.ReadSeeker, _ cache.Metadata) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// The end of a job waits a few seconds for its record, and says what took the time.
+func TestHangingStorage(t *testing.T) {
+	for limit, want := range map[time.Duration]struct {
+		took time.Duration
+		line string
+	}{
+		time.Minute: {5 * time.Second, "the storage took longer than 5s"},
+		time.Second: {time.Second, "the time limit azure.timeouts.drain has passed"},
+	} {
+		f := folder(t)
+		synctest.Test(t, func(t *testing.T) {
+			k, began := recording.Keeper{Blobs: new(hanging), Scope: "pr-7"}, time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			err := k.Keep(ctx, f, record())
+			if took := time.Since(began); err == nil || !strings.Contains(err.Error(), want.line) || took != want.took {
+				t.Errorf("got %v after %v, want %+v", err, took, want)
+			}
+		})
 	}
 }
