@@ -29,12 +29,17 @@ type Explanation struct {
 	Causes  []Cause
 }
 
-// Explain concludes from the records that were added.
+// Explain concludes from the records that were added. It leaves out the tasks for which there
+// is no time: see [Evidence.Stop].
 func (c *Collector) Explain(evidence Evidence) []Explanation {
 	x := &explainer{collector: c, evidence: &evidence, projects: projectsOf(c.record), changes: make(map[*Run]*changedFiles)}
 	all := make([]Explanation, 0, len(c.tasks))
 	for _, w := range c.tasks {
-		all = append(all, x.explain(w))
+		explanation := x.explain(w)
+		if evidence.isStopped() {
+			break // the explanation may lack files
+		}
+		all = append(all, explanation)
 	}
 	return all
 }

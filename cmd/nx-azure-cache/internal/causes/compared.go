@@ -16,6 +16,9 @@ func (x *explainer) compared(w *wanted) []Cause {
 	files := x.changesSince(near.run)
 	d := &differences{x: x, run: near.run, files: files, byKey: make(map[string]int)}
 	for _, name := range near.changed {
+		if x.evidence.isStopped() {
+			break
+		}
 		d.add(name, x.projects.parse(name, own))
 	}
 	if len(near.here)+len(near.there) > 0 {

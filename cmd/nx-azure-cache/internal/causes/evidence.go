@@ -20,9 +20,13 @@ type Evidence struct {
 	// NoRecords says why there are no records of other runs, and what to do; "" if they
 	// were read.
 	NoRecords string
+	// Stop reports whether there is no more time.
+	Stop func() bool
 	// Since is the day from which records were read, for people, such as "2026-11-01".
 	Since string
 }
+
+func (e *Evidence) isStopped() bool { return e.Stop != nil && e.Stop() }
 
 // Changes are the files that differ, relative to the workspace.
 type Changes struct {
@@ -89,15 +93,18 @@ func (c *changedFiles) filesOf(name string, in input) inputFiles {
 }
 
 func (c *changedFiles) find(in input) (found inputFiles) {
+	if c.evidence.isStopped() {
+		return inputFiles{}
+	}
 	root, known := "", false
 	if c.evidence.Root != nil && in.project != "" {
 		root, known = c.evidence.Root(in.project)
 	}
 	m := in.globs.compile(root, known)
-	found.files = m.filter(m.filter(nil, c.Committed), c.Uncommitted)
+	found.files = c.filter(m, c.filter(m, nil, c.Committed), c.Uncommitted)
 	if len(found.files) == 0 && c.evidence.Modified != nil {
 		modified := c.evidence.Modified(in.globs.base(root), c.run.Ended)
-		found.files = m.filter(nil, modified[:min(len(modified), maxChanged)])
+		found.files = c.filter(m, nil, modified[:min(len(modified), maxChanged)])
 		found.ignored = len(found.files) > 0
 	}
 	return found
@@ -114,9 +121,12 @@ func (c *changedFiles) commitOf(file string) string {
 }
 
 // filter adds the files that match and are not there yet.
-func (m matcher) filter(files, all []string) []string {
+func (c *changedFiles) filter(m matcher, files, all []string) []string {
 	seen := setOf(files)
-	for _, file := range all {
+	for i, file := range all {
+		if i%256 == 255 && c.evidence.isStopped() {
+			return files
+		}
 		if !seen[file] && m.matches(file) {
 			seen[file] = true
 			files = append(files, file)

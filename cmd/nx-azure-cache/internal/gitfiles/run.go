@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	timeout = 10 * time.Second
+	timeout  = 10 * time.Second
+	maxPipes = 250 * time.Millisecond
 	// maxOutput is the size of the largest answer, in bytes: some 100,000 names.
 	maxOutput = 8 << 20
 	maxStderr = 4 << 10
@@ -71,7 +72,7 @@ func (r *Repository) run(ctx context.Context, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, r.git, append(global, args...)...)
 	command.Env = environment()
 	command.Dir = r.dir
-	command.WaitDelay = time.Second // for pipes that a child of git still holds
+	command.WaitDelay = maxPipes // for pipes that a child of git still holds
 	stdout := &limitedBuffer{max: maxOutput, full: cancel}
 	stderr := &limitedBuffer{max: maxStderr, full: func() {}}
 	command.Stdout, command.Stderr = stdout, stderr

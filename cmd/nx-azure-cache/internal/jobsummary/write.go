@@ -31,9 +31,12 @@ type Options struct {
 	Causes func(ctx context.Context, tasks []string) Causes
 }
 
-// maxCauses limits the search for causes. A summary without causes is better than a run
-// that ends later.
-const maxCauses = 3 * time.Second
+// A summary without causes is better than a run that ends later: after maxSearch, the search
+// for causes returns what it has found, and after maxCauses no one waits for it.
+const (
+	maxSearch = 2500 * time.Millisecond
+	maxCauses = 3 * time.Second
+)
 
 // Write writes the summaries of a finished run.
 func Write(ctx context.Context, r *runs.Record, o Options) error {
@@ -139,11 +142,27 @@ func azurePipelinesFile(session string) string { return "nx-azure-cache-" + sess
 func (o *Options) markdown(ctx context.Context, r *runs.Record) string {
 	known := Known{IsStored: o.IsStored}
 	if tasks := unexplained(r); o.Causes != nil && len(tasks) > 0 {
-		ctx, cancel := context.WithTimeout(ctx, maxCauses)
-		defer cancel()
-		known.Causes = o.Causes(ctx, tasks)
+		known.Causes = o.search(ctx, tasks)
 	}
 	return Markdown(r, known)
+}
+
+// search returns the causes that are found in time.
+func (o *Options) search(ctx context.Context, tasks []string) Causes {
+	limit, cancel := context.WithTimeout(ctx, maxCauses)
+	defer cancel()
+	found := make(chan Causes, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, maxSearch)
+		defer cancel()
+		found <- o.Causes(ctx, tasks)
+	}()
+	select {
+	case causes := <-found:
+		return causes
+	case <-limit.Done():
+		return nil
+	}
 }
 
 // about names what an error is about.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
@@ -277,5 +278,35 @@ func TestTotalsAreDocumented(t *testing.T) {
 		if name != "" && !strings.Contains(page, "`"+name+"`") {
 			t.Errorf("docs/insight.md does not explain %s", name)
 		}
+	}
+}
+
+// A search that does not end in time does not hold up the run. One that ends with its context
+// keeps what it has found.
+func TestSlowCauses(t *testing.T) {
+	for name, isStopped := range map[string]bool{"a search that ends with its context": true, "one that does not": false} {
+		t.Run(name, func(t *testing.T) {
+			path := emptyFile(t, "")
+			synctest.Test(t, func(t *testing.T) {
+				started := time.Now()
+				o := in(t.TempDir(), onGitHub(path))
+				o.Causes = func(ctx context.Context, tasks []string) Causes {
+					if isStopped {
+						<-ctx.Done()
+					} else {
+						time.Sleep(time.Hour)
+					}
+					return Causes{tasks[0]: "found in time"}
+				}
+				write(t, usual(), o)
+				if took := time.Since(started); took > 3*time.Second {
+					t.Errorf("the run waits for %s", took)
+				}
+				time.Sleep(2 * time.Hour) // until the search ends, too
+			})
+			if text := read(t, path); text == "" || strings.Contains(text, "found in time") != isStopped {
+				t.Errorf("got\n%s", text)
+			}
+		})
 	}
 }

@@ -3,13 +3,16 @@ package misses
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/history"
 )
 
@@ -81,5 +84,37 @@ func TestBrief(t *testing.T) {
 	other.Tasks[0].ID = "shop:other"
 	if got := first(pastRuns{records: []*runs.Record{other}}, "shop:build"); len(got) > 0 {
 		t.Errorf("got %q, want nothing about a task without a record", got)
+	}
+}
+
+// A brief search asks nothing that takes long in a large checkout, and ends with its context.
+func TestBriefIsQuick(t *testing.T) {
+	root, first, second := workspaceOf(t)
+	write(t, root, "new.txt", "1")
+	earlier, this := runOf("1", "a", now.Add(-time.Hour), "11"), runOf("2", "a", now, "22")
+	earlier.Source.Commit, this.Source.Commit = first, second
+	evidence := briefEvidence(t.Context(), root, this)
+	changes := evidence.Changes(&causes.Run{Commit: first})
+	if want := []string{"a.txt", "package.json"}; !slices.Equal(changes.Committed, want) || changes.Uncommitted != nil || changes.Problem != "" {
+		t.Errorf("got %+v, want %q", changes, want)
+	}
+	if evidence.Modified != nil || evidence.Packages != nil || evidence.Stop() {
+		t.Errorf("got %+v", evidence)
+	}
+	for i := range briefChanges {
+		write(t, root, fmt.Sprintf("many/%d", i), "1")
+	}
+	this.Source.Commit = commit(t, root)
+	if got := briefEvidence(t.Context(), root, this).Changes(&causes.Run{Commit: first}).Committed; len(got) != briefChanges {
+		t.Errorf("compares %d files", len(got))
+	}
+	earlier.Inputs[1].Tag++
+	ctx, cancel := context.WithCancel(t.Context())
+	if got := Brief(ctx, &pastRuns{records: []*runs.Record{earlier}}, root, this, []string{"shop:build"}); len(got) != 1 {
+		t.Errorf("got %q", got)
+	}
+	cancel()
+	if got := Brief(ctx, &pastRuns{records: []*runs.Record{earlier}}, root, this, []string{"shop:build"}); len(got) > 0 {
+		t.Errorf("after the end of its time: got %q", got)
 	}
 }

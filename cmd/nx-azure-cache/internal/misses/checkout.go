@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
@@ -21,8 +22,9 @@ type checkout struct {
 	problem    string               // why there is none
 	commit     string               // of the run that is explained
 	// isOfRun reports whether the files are those of the run that is explained.
-	isOfRun     bool
-	uncommitted []string
+	isOfRun bool
+	// uncommitted returns the files that differ from the commit of the run.
+	uncommitted func() []string
 	graph       map[string]string // roots of projects
 	maxGraph    int64             // bytes of the file that has them; 0: the constant
 	packages    map[*causes.Run][]string
@@ -35,7 +37,7 @@ type checkout struct {
 const maxQuestions = 50
 
 func newCheckout(ctx context.Context, document config.Document, run found) *checkout {
-	c := &checkout{ctx: ctx, root: document.WorkspaceRoot, commit: run.record.Source.Commit, packages: make(map[*causes.Run][]string), commits: make(map[string]bool)}
+	c := &checkout{ctx: ctx, root: document.WorkspaceRoot, commit: run.record.Source.Commit, packages: make(map[*causes.Run][]string), commits: make(map[string]bool), uncommitted: nothing}
 	if c.root == "" {
 		c.problem = "the workspace is unknown: run npx nx-azure-cache explain in it"
 		return c
@@ -56,10 +58,15 @@ func newCheckout(ctx context.Context, document config.Document, run found) *chec
 	}
 	if run.isLocal && head == c.commit {
 		c.isOfRun = true
-		c.uncommitted, _ = repository.Uncommitted(ctx) // none are known if it fails
+		c.uncommitted = sync.OnceValue(func() []string {
+			files, _ := repository.Uncommitted(ctx) // none are known if it fails
+			return files
+		})
 	}
 	return c
 }
+
+func nothing() []string { return nil }
 
 // evidence is what package causes may ask.
 func (c *checkout) evidence() causes.Evidence {
@@ -75,7 +82,7 @@ func (c *checkout) evidence() causes.Evidence {
 }
 
 func (c *checkout) changes(run *causes.Run) causes.Changes {
-	changes := causes.Changes{Uncommitted: c.uncommitted, Problem: c.problem}
+	changes := causes.Changes{Uncommitted: c.uncommitted(), Problem: c.problem}
 	if c.repository == nil {
 		return changes
 	}
