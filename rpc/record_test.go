@@ -155,6 +155,27 @@ func TestRecordAfterTheEndOfStdin(t *testing.T) {
 	}
 }
 
+// A server that is asked to end (SIGTERM) does not finish the record first.
+func TestRecordOfTerminatedServer(t *testing.T) {
+	ctx, terminate := context.WithCancel(t.Context())
+	defer terminate()
+	isKeeping := make(chan struct{})
+	k := &keeping{served: newCache(new(cachetest.Memory))}
+	k.client = startContext(ctx, t, session(rpc.Session{
+		Cache: k.served, Mode: cache.ReadWrite, Drain: time.Hour,
+		Records: &rpc.Records{Keep: func(ctx context.Context, _ *scratch.Folder, _ *runs.Record) error {
+			close(isKeeping)
+			<-ctx.Done()
+			return ctx.Err()
+		}},
+	}))
+	k.initialize()
+	k.handOver(t.TempDir(), oneTask)
+	<-isKeeping
+	terminate()
+	<-k.client.served // otherwise it hangs for an hour
+}
+
 // A result that is not stored in time is not stored, and the record says why.
 func TestRecordAtTheTimeLimit(t *testing.T) {
 	blobs := newGatedPuts()
