@@ -93,27 +93,6 @@ func BenchmarkExpansion(b *testing.B) {
 	}
 }
 
-// The trees that compress best are stored, and restored within the limits of their
-// archives. F08 tests the largest file and many files.
-func TestExpansions(t *testing.T) {
-	for _, e := range expansions {
-		if e.isSlow {
-			continue
-		}
-		t.Run(e.name, func(t *testing.T) {
-			from, to := cachetest.TempDir(t), cachetest.TempDir(t)
-			if err := e.make(from); err != nil {
-				t.Fatal(err)
-			}
-			content := mustWrite(t, archive.Task{Hash: "123"}, "", from)
-			if _, err := codec.Extract(bytes.NewReader(content), to, "outputs", archive.LimitsOf(int64(len(content)))); err != nil {
-				t.Fatal(err)
-			}
-			compare(t, listing(t, outputsOf(to)), listing(t, from))
-		})
-	}
-}
-
 // framesOf cuts an archive into its frames.
 func framesOf(t testing.TB, content []byte) (frames [][]byte) {
 	t.Helper()

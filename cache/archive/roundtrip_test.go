@@ -4,7 +4,6 @@ package archive_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"maps"
 	"os"
@@ -166,25 +165,6 @@ func TestRoundTripOfManyFiles(t *testing.T) {
 	compare(t, listing(t, outputsOf(to)), listing(t, from))
 }
 
-// Sizes around the ends of frames, of those that are compressed with more effort and of
-// others.
-func TestRoundTripOfFrames(t *testing.T) {
-	const beside = 6 * 512 // the entries before, and the file's own header
-	for _, frames := range []int{1, 2, 9, 12} {
-		for _, more := range []int{-1024 - beside, -1, 0, 1} {
-			size := frames*archive.MaxWindow + more
-			from, to := cachetest.TempDir(t), cachetest.TempDir(t)
-			plant(t, from, []node{{name: "a", content: cachetest.Noise(1, 1<<20) + strings.Repeat("0123456789abcdef", size/16-1<<16) + strings.Repeat("x", size%16)}})
-			content := mustWrite(t, archive.Task{Hash: "123"}, "", from)
-			mustExtract(t, content, to)
-			compare(t, listing(t, outputsOf(to)), listing(t, from))
-			if again := mustWrite(t, archive.Task{Hash: "123"}, "", from); !bytes.Equal(again, content) {
-				t.Errorf("%d frames and %d bytes: the same tree results in other bytes", frames, more)
-			}
-		}
-	}
-}
-
 // The sizes of a reader's reads do not matter.
 func TestRoundTripOfSlowReaders(t *testing.T) {
 	from := cachetest.TempDir(t)
@@ -203,18 +183,6 @@ func TestRoundTripOfSlowReaders(t *testing.T) {
 		t.Errorf("the last bytes with io.EOF: %v", err)
 	}
 	compare(t, listing(t, outputsOf(to)), want)
-}
-
-func TestF07LargeFile(t *testing.T) {
-	const size = 60 << 20
-	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
-	content := cachetest.Noise(7, size)
-	plant(t, from, []node{{name: "bin/server", mode: 0o755, content: content}})
-	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
-	got, err := os.ReadFile(filepath.Join(outputsOf(to), "bin/server"))
-	if err != nil || sha256.Sum256(got) != sha256.Sum256([]byte(content)) {
-		t.Errorf("got %d bytes, %v; want the %d stored ones", len(got), err, size)
-	}
 }
 
 func TestEmptyTree(t *testing.T) {
