@@ -274,13 +274,15 @@
 // What the client does not know is absent. The server reads the file when the notification
 // comes, and removes it in any case. It makes no record of a file that is missing, a link,
 // not a file, too large or invalid: a field has another type, an index is outside its table,
-// a hash is not Nx's, a field comes twice, or something follows the JSON. It only logs that.
-// It ignores other fields, tasks after the first 20,000, a second task of the same id, and
-// inputs after the first 1,000,000 of all tasks. It keeps no value, only a tag of it.
+// a field comes twice, an element of an array has more than 8 MiB, or something follows the
+// JSON. It only logs that. It ignores other fields, a second task of the same id, and inputs
+// after the first 1,000,000 of all tasks. It counts as omitted: a task whose hash is not
+// Nx's, and tasks after the first 20,000. It keeps no value, only a tag of it.
 //
 // The server first handles the requests and local hits before runEnded, and waits for the
 // outcome of each accepted entry. It stops waiting when the time drain since runEnded is
-// nearly over. Then it keeps the record, within that time. If stdin ends meanwhile, the
+// nearly over, or when a signal ends the server. Then it keeps the record, within that time;
+// after a signal it uploads none. If stdin ends meanwhile, the
 // session ends when the record is kept; shutdown responds after that. The server ignores
 // runEnded after shutdown, before the response to initialize, and the second time. The
 // record does not have what the server does for later requests.

@@ -103,13 +103,14 @@ func (s *server) keepRecord(ctx context.Context, raw json.RawMessage, session *S
 		}
 		ended := time.Now()
 		s.settle(ctx, session, earlier)
+		handOver.IsCancelled = isCancelled(ctx)
 		header := s.header
 		header.Ended, header.Totals.Summary = ended, session.Cache.Summary()
 		record := s.recorder.Record(handOver, header)
-		if err := session.Records.Keep(ctx, folder, record); err != nil {
+		if err := session.Records.Keep(ctx, folder, record); err != nil && !isCancelled(ctx) {
 			return nil, keepError{err}
 		}
-		return nil, nil
+		return nil, nil // that a cancelled run stores no record is no news
 	})
 	_, err = keep(ctx, nil, raw)
 	_, isWire := errors.AsType[*jsonrpc2.Error](err)
@@ -119,6 +120,9 @@ func (s *server) keepRecord(ctx context.Context, raw json.RawMessage, session *S
 	}
 	return err
 }
+
+// isCancelled reports whether a signal has ended the session, rather than a time limit.
+func isCancelled(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
 // isPrivate reports whether the settings exclude a task. One whose target is unknown may be
 // an excluded one, as in cacheOf.

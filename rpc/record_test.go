@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,7 @@ type keeping struct {
 	*client
 	served *cache.Cache
 	kept   chan *runs.Record
+	cancel context.CancelFunc // as a signal does
 }
 
 func startKeeping(t *testing.T, blobs cache.Blobs, drain time.Duration, keep func(context.Context) error, options ...func(*rpc.Session)) *keeping {
@@ -38,7 +40,9 @@ func startKeeping(t *testing.T, blobs cache.Blobs, drain time.Duration, keep fun
 	for _, set := range options {
 		set(&s)
 	}
-	k.client = start(t, session(s))
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	k.client, k.cancel = startContext(ctx, t, session(s)), cancel
 	if got := k.initialize(); !got.Records {
 		t.Fatalf("got %+v, want records", got)
 	}
@@ -187,6 +191,33 @@ func TestRecordAtTheTimeLimit(t *testing.T) {
 	task := (<-k.kept).Tasks[0]
 	if task.Outcome != runs.NotStored || task.Diagnostic != "NXAC100" || task.Reason == "" {
 		t.Errorf("got %+v", task)
+	}
+	close(blobs.gate)
+}
+
+// stubborn is blobs whose Puts outlive their context.
+type stubborn struct{ *gatedPuts }
+
+func (s stubborn) Put(_ context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+	return s.gatedPuts.Put(context.Background(), name, body, metadata)
+}
+
+// A signal ends the session. The record, which stays on this machine, says that the run was
+// cancelled, and that it is not stored is no news.
+func TestRecordOfACancelledRun(t *testing.T) {
+	blobs, dir := newGatedPuts(), newResult(t, "1", "hello")
+	k := startKeeping(t, stubborn{blobs}, time.Minute, func(ctx context.Context) error { return ctx.Err() })
+	k.call("store", storeParams("1", dir), nil)
+	<-blobs.arrived
+	k.handOver(dir, oneTask)
+	awaitRecording(t, dir, true)
+	k.cancel()
+	task := (<-k.kept).Tasks[0]
+	if task.Outcome != runs.NotStored || task.Diagnostic != "" || !strings.Contains(task.Reason, "the run was cancelled") {
+		t.Errorf("got %+v", task)
+	}
+	if got := awaitRecording(t, dir, false); got.RecordProblem != "" {
+		t.Errorf("got %q, want no problem", got.RecordProblem)
 	}
 	close(blobs.gate)
 }

@@ -23,6 +23,8 @@ const (
 const (
 	// reasonUnknown is the reason of a result whose outcome is unknown at the end.
 	reasonUnknown = "it was still being stored when the record was made, shortly before the time limit azure.timeouts.drain"
+	// reasonCancelled is that of such a result if the run was cancelled.
+	reasonCancelled = "the run was cancelled while it was being stored"
 	// reasonNotHandedOver is the reason of a result that Nx did not pass to the cache.
 	reasonNotHandedOver = "Nx did not hand over the result"
 )
@@ -54,7 +56,9 @@ func (r *Recorder) Record(h *HandOver, header runs.Record) *runs.Record {
 			continue
 		}
 		seen[task.ID] = true
-		recorded := merge(task, r.of(task.Hash), header.Mode)
+		known := r.of(task.Hash)
+		known.isCancelled = h.IsCancelled
+		recorded := merge(task, known, header.Mode)
 		if recorded.Outcome == runs.LocalHit {
 			record.Totals.LocalHits++
 		}
@@ -123,10 +127,12 @@ func ranOutcome(status string, state state, mode cache.Mode) runs.Outcome {
 
 // notStored says why a result is not stored.
 func notStored(known history) Problem {
-	switch known.state {
-	case accepted:
+	switch {
+	case known.state == accepted && known.isCancelled:
+		return Problem{Reason: reasonCancelled}
+	case known.state == accepted:
 		return Problem{reasonUnknown, diagnostic.DrainLimit}
-	case notHandedOver:
+	case known.state == notHandedOver:
 		// A failed lookup is the likely cause of a cache that is off by now.
 		return Problem{cmp.Or(known.lookupProblem.Reason, reasonNotHandedOver), known.lookupProblem.Diagnostic}
 	default:

@@ -49,6 +49,7 @@ type history struct {
 	state        state
 	sent         int64 // bytes of the archive
 	storeProblem Problem
+	isCancelled  bool // the run was, see [HandOver]
 }
 
 // state is how far storing a result has come.

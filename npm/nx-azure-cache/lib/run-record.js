@@ -52,6 +52,8 @@ const maxInputs = 1_000_000;
 /** The most different inputs, and characters in them. They stay below the server's limits. */
 const maxDistinct = 200_000;
 const maxLength = 5_000_000;
+/** The longest name or value, in characters. As JSON, it is below the server's limit. */
+const maxValue = 1_000_000;
 
 /** The statuses of tasks whose result Nx has not made. */
 const cached = ['local-cache', 'local-cache-kept-existing', 'remote-cache'];
@@ -337,6 +339,7 @@ class Table {
     this.#length += name.length + value.length;
     const input = this.#inputs++;
     if (input === maxDistinct || this.#length > maxLength) return undefined;
+    if (Math.max(name.length, value.length) > maxValue) return undefined;
     const inputs = new Map();
     const added = { index: this.#names.size, value, input, inputs };
     const known = this.#names.get(name) ?? added;

@@ -285,6 +285,7 @@ describe('the record of a run', () => {
     'too many different inputs': Object.fromEntries(
       Array.from({ length: 200_001 }, (_, i) => [`env:${i}`, '1']),
     ),
+    'a too long input': { a: '1', b: 'x'.repeat(1_000_001) },
     'too long inputs': { a: '1', b: 'x'.repeat(5_000_001) },
   })) {
     test(`has no table that the server rejects: ${what}`, () => {
