@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -71,7 +70,8 @@ func (c *Cache) compare(ctx context.Context, r *acceptedResult, packed *spool) e
 	return ErrExists
 }
 
-func isDifference(err error) bool {
-	_, ok := errors.AsType[*verification.Difference](err)
-	return ok
+// Failed compares a task that failed, and whose result no one stores, with its entry if a hit
+// was sampled. It returns nil otherwise, and the second time.
+func (c *Cache) Failed(hash, task string) *verification.Difference {
+	return c.checker.Failed(hash, task)
 }

@@ -98,6 +98,32 @@ func TestVerifyOtherResult(t *testing.T) {
 	}
 }
 
+// Without NX_CACHE_FAILURES, no one stores the result of a failed task. It differs anyway.
+func TestVerifyFailureThatIsNotStored(t *testing.T) {
+	blobs := new(cachetest.Memory)
+	planted := as(blobs, trust.Trusted)
+	planted.Provenance.Run = "https://ci/1"
+	storeAs(t, planted, "123", "1")
+	c := closing(t, cache.New(verifying(blobs)))
+	if d := c.Failed("123", "shop:test"); d != nil {
+		t.Errorf("before the lookup: got %v", d)
+	}
+	if _, err := c.Retrieve(t.Context(), "123", cachetest.TempDir(t)); !errors.Is(err, cache.ErrSampled) {
+		t.Fatalf("got %v, want %v", err, cache.ErrSampled)
+	}
+	d := c.Failed("123", "shop:test")
+	if d == nil || d.Hash != "123" || d.Task != "shop:test" || d.Stored.Run != "https://ci/1" || d.Run != "https://ci/2" || !strings.Contains(d.Error(), ": the task failed; ") {
+		t.Errorf("got %+v", d)
+	}
+	if d := c.Failed("123", "shop:test"); d != nil {
+		t.Errorf("the second time: got %v", d)
+	}
+	off := closing(t, cache.New(as(blobs, trust.Trusted)))
+	if d := off.Failed("123", "shop:test"); d != nil {
+		t.Errorf("without azure.verify: got %v", d)
+	}
+}
+
 // A failed task has another result than one that succeeded.
 func TestVerifyFailure(t *testing.T) {
 	blobs := &requests{Memory: new(cachetest.Memory)}

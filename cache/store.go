@@ -21,6 +21,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/snapshot"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/verification"
 )
 
 // Outcome is the outcome of the upload of an accepted result.
@@ -214,7 +215,7 @@ func (c *Cache) upload(u *upload, r *acceptedResult) (stored Stored) {
 		stored.Outcome, stored.Err = OutcomeChanged, err
 	case errors.Is(err, archive.ErrNotStorable):
 		stored.Outcome, stored.Err = OutcomeRefused, err
-	case isDifference(err):
+	case verification.IsDifference(err):
 		stored.Outcome, stored.Err = OutcomeDiffers, err
 	default:
 		stored.Outcome, stored.Err = OutcomeFailed, err

@@ -170,7 +170,9 @@
 // With azure.verify, a trusted run in CI treats a share of the hits as misses: retrieve
 // returns null, although the server has read the entry. When the client then stores the
 // hash, the server compares what the task made with the entry, which stays as it is, and
-// sends nothing. The outcome is exists or differs.
+// sends nothing. The outcome is exists or differs. If the task has failed, and the client stores
+// no result, the server learns so from runEnded. The problems of the state file then have the
+// outcome differs.
 //
 // An entry that exists but cannot be read, for example in the archive tier, is a miss, too.
 // The first one of a session triggers a warning in the notification log.
@@ -290,8 +292,8 @@
 // The server keeps the whole record in the cache directory. What it uploads has no task that
 // the settings exclude.
 //
-// The client should wait for the record in CI, if the run uploads it or writes the summary of
-// its job: initialize returns recordAwaited, and the state file (see [State]) has recording.
+// The client should wait for the record in CI, if the run uploads it, writes the summary of
+// its job or verifies hits: initialize returns recordAwaited, and the state file (see [State]) has recording.
 // Otherwise the client waits for nothing that it has not sent. recording is set from before
 // the file is removed until the record is kept. waiting does not count it. recordProblem
 // says afterwards why the record is not stored: a whole line, of the diagnostic NXAC103. No

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -18,11 +16,11 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs/recorder"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc/handover"
 )
 
 // HandOverName is the file in the server's folder with the hand-over.
-const HandOverName = "run.json"
+const HandOverName = handover.Name
 
 // maxReserve is how long before the time limit the record is made, even if outcomes are
 // unknown, so that it can still be stored.
@@ -94,7 +92,7 @@ func (s *server) keepRecord(ctx context.Context, raw json.RawMessage, session *S
 			return nil, invalidHandOver{err}
 		}
 		s.publish(ctx, session.Cache) // before the file is gone, so that drain waits for one or the other
-		handOver, err := takeHandOver(folder)
+		handOver, err := handover.Take(folder)
 		if err != nil {
 			return nil, invalidHandOver{err}
 		}
@@ -104,6 +102,7 @@ func (s *server) keepRecord(ctx context.Context, raw json.RawMessage, session *S
 		ended := time.Now()
 		s.settle(ctx, session, earlier)
 		handOver.IsCancelled = isCancelled(ctx)
+		s.verifyFailures(session.Cache, handOver)
 		header := s.header
 		header.Ended, header.Totals.Summary = ended, session.Cache.Summary()
 		record := s.recorder.Record(handOver, header)
@@ -119,6 +118,24 @@ func (s *server) keepRecord(ctx context.Context, raw json.RawMessage, session *S
 		return nil
 	}
 	return err
+}
+
+// verifyFailures compares the failed tasks with their entries if azure.verify has treated a hit
+// as a miss: Nx does not pass their results to store.
+func (s *server) verifyFailures(c *cache.Cache, handOver *recorder.HandOver) {
+	for _, task := range handOver.Tasks {
+		if !task.HasFailed() {
+			continue
+		}
+		if d := c.Failed(task.Hash, task.ID); d != nil {
+			stored := cache.Stored{Hash: task.Hash, Outcome: cache.OutcomeDiffers, Err: d}
+			outcome := storedParams(stored)
+			s.recorder.Store(stored, s.problem(outcome.Reason, outcome.Diagnostic, ""))
+			s.mu.Lock()
+			s.problems = addProblem(s.problems, outcome)
+			s.mu.Unlock()
+		}
+	}
 }
 
 // isCancelled reports whether a signal has ended the session, rather than a time limit.
@@ -144,32 +161,6 @@ func recordProblem(err error) string {
 // invalidHandOver means that there is no record, because the client has not handed over
 // valid data.
 type invalidHandOver struct{ error }
-
-// takeHandOver reads the hand-over, and removes it in any case.
-func takeHandOver(folder *scratch.Folder) (*recorder.HandOver, error) {
-	handOver, err := readHandOver(folder.Root)
-	return handOver, errors.Join(err, folder.RemoveAll(HandOverName))
-}
-
-// readHandOver reads the hand-over. The folder is private, so nothing replaces the file
-// meanwhile.
-func readHandOver(folder *os.Root) (*recorder.HandOver, error) {
-	info, err := folder.Lstat(HandOverName)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular(): // opening a FIFO would block
-		return nil, errors.New("the hand-over is not a file")
-	case info.Size() > recorder.MaxHandOver:
-		return nil, errors.New("the hand-over is too large")
-	}
-	f, err := folder.Open(HandOverName)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // opened for reading: nothing is lost
-	return recorder.ReadHandOver(f)
-}
 
 // settle waits until the outcomes of all accepted results and local hits are known, or it is
 // time to make the record.
@@ -249,12 +240,6 @@ func (s *server) problemOf(err error, cacheDirectory string) recorder.Problem {
 
 // problem returns a problem for the record, which holds no paths of this machine.
 func (s *server) problem(reason string, code diagnostic.Code, cacheDirectory string) recorder.Problem {
-	var names []string
 	home, _ := os.UserHomeDir() // "" if unknown
-	for _, path := range [][2]string{{cacheDirectory, "<cacheDirectory>"}, {s.workspaceRoot, "<workspaceRoot>"}, {home, "~"}} {
-		if filepath.Dir(path[0]) != path[0] && path[0] != "" {
-			names = append(names, path[0], path[1])
-		}
-	}
-	return recorder.Problem{Reason: strings.NewReplacer(names...).Replace(printable.Line(reason)), Diagnostic: code}
+	return recorder.NewProblem(reason, code, [2]string{cacheDirectory, "<cacheDirectory>"}, [2]string{s.workspaceRoot, "<workspaceRoot>"}, [2]string{home, "~"})
 }

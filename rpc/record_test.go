@@ -16,6 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -340,5 +341,36 @@ func TestWhoWaitsForTheRecord(t *testing.T) {
 		if got := c.initialize(); !got.Records || got.RecordAwaited != isAwaited {
 			t.Errorf("awaited is %t: got %+v", isAwaited, got)
 		}
+	}
+}
+
+// A task that fails although a verified entry says that it succeeds is a problem, and is in the
+// record. Nx stores no result of it.
+func TestVerifiedTaskFails(t *testing.T) {
+	blobs := new(cachetest.Memory)
+	place := cache.Place{Blobs: blobs, Scope: trust.Trusted}
+	options := cache.Options{Mode: cache.ReadWrite, Reads: []cache.Place{place}, Writes: place}
+	planter, dir := cache.New(options), newResult(t, "1", "hello")
+	t.Cleanup(func() { planter.Close(context.Background()) })
+	if stored, _, err := cachetest.Store(t.Context(), planter, "1", dir, 0, cache.TerminalOutput{}); err != nil || stored.Outcome != cache.OutcomeStored {
+		t.Fatalf("got %+v, %v", stored, err)
+	}
+	options.Verify = 1
+	verifying := cache.New(options)
+	k := startKeeping(t, blobs, time.Minute, succeeds, func(s *rpc.Session) { s.Cache = verifying })
+	k.served, dir = verifying, t.TempDir()
+	k.call("retrieve", retrieveParams("1", dir), nil)
+	k.handOver(dir, `{"tasks": [
+		{"id": "a:test", "hash": "1", "status": "failure", "cache": true}, {"id": "b:test", "hash": "2", "status": "failure", "cache": true}]}`)
+	record := <-k.kept
+	if task := record.Tasks[0]; task.Outcome != runs.Failed || task.Lookup != runs.LookupDiffers || task.Diagnostic != "NXAC086" {
+		t.Errorf("got %+v", task)
+	}
+	if task := record.Tasks[1]; task.Outcome != runs.Failed || task.Lookup != "" || task.Diagnostic != "" {
+		t.Errorf("got %+v", task)
+	}
+	const want = "the result 1 of a:test differs from its stored entry: the task failed; "
+	if got := awaitRecording(t, dir, false).Problems; len(got) != 1 || got[0].Outcome != cache.OutcomeDiffers || !strings.HasPrefix(got[0].Reason, want) {
+		t.Errorf("got %+v, want one problem", got)
 	}
 }

@@ -131,8 +131,10 @@ const allowed = {
     'cache/snapshot',
     'cache/taskhash',
     'rpc/framing',
+    'rpc/handover',
   ],
   'rpc/framing': [],
+  'rpc/handover': ['cache/runs/recorder', 'cache/scratch'],
   // What the command lines of all binaries do alike.
   'cmd/internal/table': [],
   'cmd/internal/suggest': [],

@@ -2,6 +2,7 @@ package verification
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,8 +17,10 @@ import (
 type Difference struct {
 	Hash  string
 	Task  string // "" if unknown
-	Code  int    // exit code of the task in this run; that of the entry is 0
+	Code  int    // exit code of the task in this run, if known; that of the entry is 0
 	Files []manifest.Difference
+	// HasFailed is set if the task failed in this run.
+	HasFailed bool
 
 	Stored trust.Provenance // of the entry, as it says
 	Run    string           // the URL of this run, or ""
@@ -37,8 +40,24 @@ func (c *Checker) Compare(stored *Stored, made Made) *Difference {
 	}
 	return &Difference{
 		Hash: made.Hash, Task: made.Task, Code: made.Code, Files: stored.Manifest.Differences(made.Manifest),
-		Stored: stored.Provenance, Run: c.run,
+		HasFailed: made.Code != 0, Stored: stored.Provenance, Run: c.run,
 	}
+}
+
+// Failed compares a task that failed with what was kept for its hash, as [Checker.Take] does.
+// It returns nil if nothing was kept.
+func (c *Checker) Failed(hash, task string) *Difference {
+	stored := c.Take(hash)
+	if stored == nil {
+		return nil
+	}
+	return &Difference{Hash: hash, Task: task, HasFailed: true, Stored: stored.Provenance, Run: c.run}
+}
+
+// IsDifference reports whether an error is a [*Difference].
+func IsDifference(err error) bool {
+	_, ok := errors.AsType[*Difference](err)
+	return ok
 }
 
 // Diagnostic implements [diagnostic.Coded].
@@ -62,10 +81,14 @@ func (d *Difference) Error() string {
 	if !d.Stored.Time.IsZero() {
 		at = d.Stored.Time.UTC().Format(time.RFC3339)
 	}
+	cause := "the task's outputs are not reproducible"
+	if d.HasFailed {
+		cause = "the task does not always fail"
+	}
 	writer := cmp.Or(printable.Short(d.Stored.Run, maxURL), "an unknown run")
 	return fmt.Sprintf("the result %s%s differs from its stored entry: %s; %s stored it at %s, %s made another result: "+
-		"the task's outputs are not reproducible, or someone planted the entry; inspect it with npx nx-azure-cache inspect %s, delete it with npx nx-azure-cache evict --hash %s",
-		d.Hash, of, d.what(), writer, at, cmp.Or(printable.Short(d.Run, maxURL), "this run"), d.Hash, d.Hash)
+		"%s, or someone planted the entry; inspect it with npx nx-azure-cache inspect %s, delete it with npx nx-azure-cache evict --hash %s",
+		d.Hash, of, d.what(), writer, at, cmp.Or(printable.Short(d.Run, maxURL), "this run"), cause, d.Hash, d.Hash)
 }
 
 // what names a few of the differences.
@@ -73,6 +96,8 @@ func (d *Difference) what() string {
 	var all []string
 	if d.Code != 0 {
 		all = append(all, fmt.Sprintf("the exit code is %d", d.Code))
+	} else if d.HasFailed {
+		all = append(all, "the task failed")
 	}
 	for _, f := range d.Files[:min(len(d.Files), maxFiles)] {
 		all = append(all, fmt.Sprintf("%s (%s)", printable.Short(f.Name, maxName), described[f.What]))

@@ -29,16 +29,24 @@ func TestLine(t *testing.T) {
 			"the result 123 differs from its stored entry: a (content), b (only stored), c (only made now), and 1 more; an unknown run stored it at an unknown time, this run made another result",
 		},
 		{
-			Difference{Hash: "123", Code: 2},
+			Difference{Hash: "123", Code: 2, HasFailed: true},
 			"the result 123 differs from its stored entry: the exit code is 2; an unknown run stored it at an unknown time, this run made another result",
+		},
+		{
+			Difference{Hash: "123", HasFailed: true, Run: "https://ci/2"},
+			"the result 123 differs from its stored entry: the task failed; an unknown run stored it at an unknown time, https://ci/2 made another result",
 		},
 		{
 			Difference{Hash: "123"},
 			"the result 123 differs from its stored entry: one of its many files; an unknown run stored it at an unknown time, this run made another result",
 		},
 	} {
-		if got := test.d.Error(); got != test.want+end {
-			t.Errorf("got  %s\nwant %s", got, test.want+end)
+		want := test.want + end
+		if test.d.HasFailed {
+			want = strings.Replace(want, "the task's outputs are not reproducible", "the task does not always fail", 1)
+		}
+		if got := test.d.Error(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }

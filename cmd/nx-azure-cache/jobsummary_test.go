@@ -7,14 +7,15 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/jobsummary"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// In CI, a run waits for its record if that is stored, and for its summaries. No other run
-// waits for either.
+// In CI, a run waits for its record if that is stored, and for its summaries. So
+// does one that verifies hits. No other run waits.
 func TestWhoWaits(t *testing.T) {
 	const (
 		ci, no     = true, false
@@ -46,6 +47,13 @@ func TestWhoWaits(t *testing.T) {
 		got := records(settings, config.RunPolicy{Mode: test.mode}, start, options, nil)
 		if got.IsAwaited != test.want {
 			t.Errorf("%+v: IsAwaited is %v", test, got.IsAwaited)
+		}
+	}
+	for scope, want := range map[trust.Scope]bool{trust.Trusted: true, trust.PullRequest("1"): false} {
+		start := start{InitializeParams: rpc.InitializeParams{CI: true}, getenv: testenv.Env{}.Get}
+		policy := config.RunPolicy{Mode: readWrite, Run: trust.Run{Scope: scope}}
+		if got := records(config.Settings{Records: none}, policy, start, cache.Options{Verify: 1}, nil); got.IsAwaited != want {
+			t.Errorf("azure.verify in %s: IsAwaited is %v", scope, got.IsAwaited)
 		}
 	}
 }

@@ -63,6 +63,24 @@ test('azure.verify: a time in an output gives a line that names the file, and th
   assert.equal(timeOf(c), timeOf(a), 'the entry was replaced');
 });
 
+test('azure.verify: a task that fails although its entry says that it succeeds gives a line', async (t) => {
+  const { machine, recorder } = await startFixture(t);
+  const a = machine('a', { env: onMain });
+  writeFailure(a);
+  fs.writeFileSync(path.join(a.workspace, '..', 'succeeds'), '');
+  assert.deepEqual(await runNx(a, build), []);
+  recorder.take();
+
+  const b = machine('b', { env: { ...onMain, ...verify } });
+  writeFailure(b);
+  const lines = await runNx(b, build, { code: 1 });
+  assert.equal(lines.length, 1, lines.join('\n'));
+  assert.match(
+    lines[0],
+    /^nx-azure-cache: the result (\d+) of words:build differs from its stored entry: the task failed; an unknown run stored it at \S+Z, this run made another result: the task does not always fail, or someone planted the entry; inspect it with npx nx-azure-cache inspect \1, delete it with npx nx-azure-cache evict --hash \1$/,
+  );
+});
+
 test('azure.verify: branches and developers do not verify', async (t) => {
   const { machine } = await startFixture(t);
   await runNx(machine('a', { env: onMain }), build);
@@ -83,6 +101,18 @@ function writeTimes(machine) {
   fs.appendFileSync(
     path.join(machine.workspace, 'tools', 'build.js'),
     "if (project === 'words') write('time.txt', `${process.hrtime.bigint()}`);\n",
+  );
+}
+
+/**
+ * Lets one task fail unless a file outside the workspace exists.
+ *
+ * @param {Machine} machine
+ */
+function writeFailure({ workspace }) {
+  fs.appendFileSync(
+    path.join(workspace, 'tools', 'build.js'),
+    "if (project === 'words' && !require('node:fs').existsSync(`${__dirname}/../../succeeds`)) process.exit(1);\n",
   );
 }
 

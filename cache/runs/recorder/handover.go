@@ -52,6 +52,9 @@ type Task struct {
 	Inputs    []int
 }
 
+// HasFailed reports whether the task ran and failed.
+func (t *Task) HasFailed() bool { return t.Status == statusFailure }
+
 // Target is what settings call a task.
 type Target struct {
 	Project       string `json:"project"`

@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -26,6 +27,17 @@ const (
 type Problem struct {
 	Reason     string
 	Diagnostic diagnostic.Code
+}
+
+// NewProblem returns a problem. Each of paths is a path of this machine and its name in records.
+func NewProblem(reason string, code diagnostic.Code, paths ...[2]string) Problem {
+	var names []string
+	for _, path := range paths {
+		if path[0] != "" && filepath.Dir(path[0]) != path[0] {
+			names = append(names, path[0], path[1])
+		}
+	}
+	return Problem{Reason: strings.NewReplacer(names...).Replace(printable.Line(reason)), Diagnostic: code}
 }
 
 // Recorder collects what the cache did with each hash. It is safe for concurrent use. The
