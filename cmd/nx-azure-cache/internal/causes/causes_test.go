@@ -191,8 +191,11 @@ func TestReasons(t *testing.T) {
 	}{
 		"lookup failed":          {with(miss, lookup(runs.LookupFailed)), []*runs.Record{near}, "lookup-failed", "because"},
 		"damaged":                {with(miss, lookup(runs.LookupDamaged)), []*runs.Record{near}, "damaged", "because"},
-		"verify":                 {with(miss, lookup(runs.LookupVerify)), []*runs.Record{near}, "verify", "azure.verify"},
-		"verify of a hit":        {with("shop:build | 2 | remote-hit", lookup(runs.LookupVerify)), nil, "verify", "azure.verify"},
+		"verify":                 {with("shop:build | 2 | existing", lookup(runs.LookupVerify)), []*runs.Record{near}, "verify", "the result was the same"},
+		"verify, not stored":     {with("shop:build | 2 | not-stored", lookup(runs.LookupVerify)), nil, "verify", "the results were not compared: because"},
+		"verify, entry gone":     {with(miss, lookup(runs.LookupVerify)), nil, "verify", "not compared"},
+		"verify, failed":         {with("shop:build | 2 | failed", lookup(runs.LookupVerify)), nil, "verify", "the task failed: the stored entry says that it succeeds"},
+		"differs, failed":        {with("shop:build | 2 | failed", lookup(runs.LookupDiffers)), nil, "verify", "the task failed: the stored entry says that it succeeds"},
 		"differs":                {with(miss, lookup(runs.LookupDiffers)), []*runs.Record{near}, "verify", "another result"},
 		"excluded":               {with("shop:build | 2 | excluded", nil), []*runs.Record{near}, "excluded", "azure.exclude"},
 		"no-cache":               {with(miss, func(r *runs.Record) { r.Mode = cache.NoCache }), nil, "mode no-cache", "no-cache"},

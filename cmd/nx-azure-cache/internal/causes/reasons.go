@@ -29,13 +29,26 @@ func (x *explainer) withoutInputs(w *wanted) (Cause, bool) {
 	case w.task.Lookup == runs.LookupDamaged:
 		return Cause{Kind: Damaged, Text: "its entry must not be used" + because(w.task.Reason),
 			Fix: help(w.task, "look at it with npx nx-azure-cache inspect "+w.task.Hash+" --verify")}, true
-	case w.task.Lookup == runs.LookupVerify:
-		return Cause{Kind: Verify, Text: "azure.verify treated the hit as a miss, and the result was the same"}, true
-	case w.task.Lookup == runs.LookupDiffers:
-		return Cause{Kind: Verify, Text: "azure.verify treated the hit as a miss, and the task made another result" + because(w.task.Reason),
-			Fix: "make the output reproducible, or find out who stored it: npx nx-azure-cache inspect " + w.task.Hash}, true
+	case w.task.Lookup == runs.LookupVerify || w.task.Lookup == runs.LookupDiffers:
+		return verified(w.task), true
 	}
 	return x.sameHash(w)
+}
+
+// verified is the cause that azure.verify has treated a hit as a miss.
+func verified(task *runs.Task) Cause {
+	text, fix := "the results were not compared"+because(task.Reason), ""
+	switch {
+	case task.Outcome == runs.Failed:
+		text = "the task failed: the stored entry says that it succeeds"
+		fix = "find out if the task always fails, and who stored the entry: npx nx-azure-cache inspect " + task.Hash
+	case task.Lookup == runs.LookupDiffers:
+		text = "the task made another result" + because(task.Reason)
+		fix = "make the output reproducible, or find out who stored it: npx nx-azure-cache inspect " + task.Hash
+	case task.Outcome == runs.Existing:
+		text = "the result was the same"
+	}
+	return Cause{Kind: Verify, Text: "azure.verify treated the hit as a miss, and " + text, Fix: fix}
 }
 
 // sameHash returns the cause of a miss although another run knows the hash.
