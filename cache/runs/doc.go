@@ -45,6 +45,7 @@
 // an input can be a command that the workspace declares, such as "runtime:node -v".
 //
 // A stored record holds no task that azure.include or azure.exclude keeps out of the remote
-// cache, and no input that only such tasks have. Omitted counts these tasks. The record of
-// the last run in the cache directory has them.
+// cache, no input that only such tasks have, and no input that names a project of which the
+// record has only such tasks. Omitted counts these tasks. The record of the last run in the
+// cache directory has them.
 package runs

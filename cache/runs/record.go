@@ -36,6 +36,9 @@ type Record struct {
 	// Omitted is the number of tasks that are not in Tasks: there are too many, or they are
 	// private (see [Record.Shared]).
 	Omitted int `json:"omitted,omitempty"`
+	// Excluded is how many private tasks [Record.Shared] has left out. It is not a part of
+	// the format, which has the sum.
+	Excluded int `json:"-"`
 }
 
 // Source is where a run comes from; "" means unknown.
@@ -155,11 +158,47 @@ func (t *Task) IsMiss() bool {
 	return false
 }
 
-// Shared returns the record without private tasks, for others to read. [Encode] leaves out
-// the inputs that only they have.
+// Shared returns the record without private tasks, for others to read. It has no input that
+// names a project of which all tasks in the record are private. [Encode] leaves out the
+// inputs that only private tasks have.
 func (r *Record) Shared() *Record {
 	shared := *r
 	shared.Tasks = slices.DeleteFunc(slices.Clone(r.Tasks), func(t Task) bool { return t.IsPrivate })
-	shared.Omitted += len(r.Tasks) - len(shared.Tasks)
+	shared.Excluded = len(r.Tasks) - len(shared.Tasks)
+	shared.Omitted += shared.Excluded
+	isHidden := r.hiddenInputs()
+	if !slices.Contains(isHidden, true) {
+		return &shared
+	}
+	for i := range shared.Tasks {
+		task := &shared.Tasks[i]
+		task.Inputs = slices.DeleteFunc(slices.Clone(task.Inputs), func(input int) bool {
+			return input >= 0 && input < len(isHidden) && isHidden[input]
+		})
+	}
 	return &shared
+}
+
+// hiddenInputs reports which inputs name a project that has private tasks only.
+func (r *Record) hiddenInputs() []bool {
+	// The ID of a task begins with its project. Both may contain ":".
+	private := make(map[string]bool) // by what may be the name of a project
+	for _, isPrivate := range []bool{true, false} {
+		for i := range r.Tasks {
+			if id := r.Tasks[i].ID; r.Tasks[i].IsPrivate == isPrivate {
+				for end := range id {
+					if id[end] == ':' && (isPrivate || private[id[:end]]) {
+						private[id[:end]] = isPrivate
+					}
+				}
+			}
+		}
+	}
+	hidden := make([]bool, len(r.Inputs))
+	for i, input := range r.Inputs {
+		for end := range input.Name {
+			hidden[i] = hidden[i] || input.Name[end] == ':' && private[input.Name[:end]]
+		}
+	}
+	return hidden
 }

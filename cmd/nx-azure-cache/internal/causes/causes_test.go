@@ -91,6 +91,29 @@ func TestOtherInputs(t *testing.T) {
 	expectCauses(t, explain(here, causes.Evidence{}, there), "nx-version 24.0.6")
 }
 
+// A record that others read lacks the inputs of excluded projects, which is no difference.
+func TestHiddenInputs(t *testing.T) {
+	here := recordOf("here", 0, "shop:build | 2 | stored | a=1 | env:CI=1 | secret:ProjectConfiguration=1 | secret:libs/secret/**/*=1")
+	there := recordOf("there", 60, "shop:build | 1 | stored | a=1 | env:CI=2")
+	expectCauses(t, explain(here, workspace(), there), "variable CI", "input-list")
+	there.Omitted = 1
+	expectCauses(t, explain(here, workspace(), there), "variable CI")
+	swapped := recordOf("there", 60, "shop:build | 1 | stored | a=1 | env:CI=2 | secret:TsConfig=1")
+	here = recordOf("here", 0, "shop:build | 2 | stored | a=1 | env:CI=1")
+	expectCauses(t, explain(here, workspace(), swapped), "variable CI", "input-list")
+	here.Omitted = 1
+	expectCauses(t, explain(here, workspace(), swapped), "variable CI")
+	// Inputs of other kinds and of known projects are never hidden.
+	here = recordOf("here", 0, "shop:build | 2 | stored | a=1 | npm:ms=1 | shop:ProjectConfiguration=1")
+	there = recordOf("there", 60, "shop:build | 1 | stored | a=1")
+	there.Omitted = 1
+	got := explain(here, workspace(), there)
+	expectCauses(t, got, "input-list")
+	if len(got[0].Causes[0].Inputs) != 2 {
+		t.Errorf("got %q", got[0].Causes[0].Inputs)
+	}
+}
+
 // A tag has few bits, so that different values may have equal ones.
 func TestNoInputDiffers(t *testing.T) {
 	here := recordOf("here", 0, "shop:build | 2 | stored | a=1")

@@ -233,7 +233,22 @@ func (found *comparison) name(c *Collector, here *runs.Task, record *runs.Record
 	for name := range others {
 		found.there = append(found.there, name)
 	}
+	found.here = withoutHidden(found.here, record)
+	found.there = withoutHidden(found.there, c.record)
 	slices.Sort(found.changed)
 	slices.Sort(found.here)
 	slices.Sort(found.there)
+}
+
+// withoutHidden leaves out the inputs that another record may lack only because it was
+// shared: see [runs.Record.Shared].
+func withoutHidden(names []string, other *runs.Record) []string {
+	if other.Omitted == 0 || len(names) == 0 {
+		return names
+	}
+	known := projectsOf(other)
+	return slices.DeleteFunc(names, func(name string) bool {
+		project := known.parse(name, "").project
+		return project != "" && !known[project]
+	})
 }

@@ -40,6 +40,7 @@ func Markdown(r *runs.Record, known Known) string {
 		slowestMisses(r, known),
 		differing(r),
 		notStored(r),
+		excluded(r),
 	}
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 	return strings.Join(parts, "\n")
@@ -161,8 +162,6 @@ func ran(t *runs.Task) int64 {
 // whyMissed says why a task ran; "" if that is unknown.
 func whyMissed(t *runs.Task, causes Causes) string {
 	switch {
-	case t.Outcome == runs.Excluded:
-		return "`azure.include` or `azure.exclude` leaves it out"
 	case t.Lookup == runs.LookupDamaged:
 		return "its entry is damaged" + link(t.Diagnostic)
 	case t.Lookup == runs.LookupFailed:
@@ -252,6 +251,15 @@ func notStored(r *runs.Record) string {
 		text += fmt.Sprintf("The run is read-only, so it did not store %s.\n", count(readOnly, "result", "results"))
 	}
 	return text
+}
+
+// excluded counts the tasks that are kept out of the cache, perhaps because their names are
+// secret.
+func excluded(r *runs.Record) string {
+	if r.Excluded == 0 {
+		return ""
+	}
+	return fmt.Sprintf("`azure.include` or `azure.exclude` leaves out %s.\n", count(int64(r.Excluded), "task", "tasks"))
 }
 
 // names lists a few tasks.

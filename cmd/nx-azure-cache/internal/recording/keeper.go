@@ -35,8 +35,8 @@ type Keeper struct {
 	Signer     *trust.Signer    // nil: the record is not signed
 	Provenance trust.Provenance // of the run
 	Workspace  string           // path
-	// Summarize, if set, is called with the record once it is kept, before the client stops
-	// waiting. The error is a line for people.
+	// Summarize, if set, is called with what others may read of the record, once it is kept
+	// and before the client stops waiting. The error is a line for people.
 	Summarize func(ctx context.Context, record *runs.Record) error
 }
 
@@ -50,12 +50,13 @@ func (k *Keeper) Keep(ctx context.Context, folder *scratch.Folder, record *runs.
 	record.Scope, record.Tool = k.Scope, k.Provenance.Tool
 	record.Source = k.source(ctx)
 	local := publish(folder, record) // first, because it takes no time
-	err := cmp.Or(k.store(ctx, record.Shared()), local)
+	shared := record.Shared()
+	err := cmp.Or(k.store(ctx, shared), local)
 	if err != nil {
 		err = fmt.Errorf("the record of this run is not stored: %w", err)
 	}
 	if k.Summarize != nil {
-		err = errors.Join(err, k.Summarize(ctx, record))
+		err = errors.Join(err, k.Summarize(ctx, shared))
 	}
 	return err
 }

@@ -99,7 +99,8 @@ func TestCommit(t *testing.T) {
 	}
 }
 
-// Readers of the storage learn nothing of an excluded task. This machine knows it anyway.
+// Readers of the storage and of the summary learn nothing of an excluded task. This machine
+// knows it anyway.
 func TestPrivateTasks(t *testing.T) {
 	blobs, f, r := new(cachetest.Memory), folder(t), record()
 	r.Inputs = []runs.Input{{Name: "a:a/**/*", Tag: 1}, {Name: "secret:secret/**/*", Tag: 2}}
@@ -107,7 +108,11 @@ func TestPrivateTasks(t *testing.T) {
 		{ID: "a:build", Hash: "1", Outcome: runs.Stored, Inputs: []int{0}},
 		{ID: "secret:build", Hash: "2", Outcome: runs.Excluded, Inputs: []int{0, 1}, IsPrivate: true},
 	}
-	k := recording.Keeper{Blobs: blobs, Scope: "pr-7"}
+	var summarized *runs.Record
+	k := recording.Keeper{Blobs: blobs, Scope: "pr-7", Summarize: func(_ context.Context, record *runs.Record) error {
+		summarized = record
+		return nil
+	}}
 	if err := k.Keep(t.Context(), f, r); err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +127,9 @@ func TestPrivateTasks(t *testing.T) {
 	got, err := runs.Decode(body)
 	if err != nil || len(got.Tasks) != 1 || got.Tasks[0].ID != "a:build" || len(got.Inputs) != 1 || got.Inputs[0].Name != "a:a/**/*" || got.Omitted != 1 {
 		t.Errorf("stored %+v, %v", got, err)
+	}
+	if s := summarized; s == nil || s.Scope != "pr-7" || len(s.Tasks) != 1 || s.Tasks[0].ID != "a:build" || s.Excluded != 1 {
+		t.Errorf("summarized %+v", s)
 	}
 	body, err = os.ReadFile(filepath.Join(filepath.Dir(f.Root.Name()), runs.LocalName))
 	if err != nil {
