@@ -19,6 +19,9 @@ type Cause struct {
 	Fix  string `json:"fix,omitempty"`
 	// IsUnstable reports whether the input differs although both runs are of one commit.
 	IsUnstable bool `json:"unstable,omitempty"`
+	// IsOpen reports whether older records can refute the cause: none that were read has a
+	// stored result of the task.
+	IsOpen bool `json:"-"`
 }
 
 // Explanation is why a task was a miss. It has at least one cause.
@@ -57,7 +60,9 @@ func (x *explainer) explain(w *wanted) Explanation {
 		return Explanation{Task: w.task, Causes: []Cause{cause}}
 	}
 	if w.nearest == nil {
-		return Explanation{Task: w.task, Causes: []Cause{x.neverStored(w)}}
+		cause := x.neverStored(w)
+		cause.IsOpen = true
+		return Explanation{Task: w.task, Causes: []Cause{cause}}
 	}
 	return Explanation{Task: w.task, Against: w.nearest.run, Causes: x.compared(w)}
 }

@@ -15,7 +15,7 @@ import (
 
 // What Brief reads: few records, and files that fit into the memory of a server.
 const (
-	briefRecords = 3              // of each scope
+	briefRecords = 3              // of each scope, beside the run's own
 	briefAge     = 48 * time.Hour // each day is a request
 	briefGraph   = 8 << 20
 	briefChanges = 2_000 // files
@@ -28,7 +28,7 @@ func Brief(ctx context.Context, others reader, workspace string, record *runs.Re
 	wanted := slices.DeleteFunc(causes.Misses(record), func(task *runs.Task) bool { return !slices.Contains(tasks, task.ID) })
 	reads := trust.Run{Scope: record.Scope}.Reads()
 	collector := causes.New(record, wanted, reads)
-	for run, err := range others.Runs(ctx, reads, record.Ended.Add(-briefAge), briefRecords) {
+	for run, err := range others.Runs(ctx, reads, record.Ended.Add(-briefAge), briefRecords+1) {
 		if err != nil {
 			break // those before it count
 		}
@@ -70,9 +70,7 @@ func briefly(all []causes.Cause) string {
 	const most = 2
 	var known []string
 	for _, cause := range all {
-		switch cause.Kind {
-		case causes.FirstTime, causes.NoRecords, causes.UnknownInput: // older records may tell
-		default:
+		if !cause.IsOpen && cause.Kind != causes.UnknownInput { // older records may tell
 			known = append(known, cause.Text)
 		}
 	}

@@ -58,7 +58,7 @@ func TestBrief(t *testing.T) {
 	this := runOf("2", "b", now, "22")
 	first := func(past pastRuns, tasks ...string) map[string]string {
 		got := Brief(t.Context(), &past, t.TempDir(), this, tasks)
-		if len(past.scopes) != 1 || past.scopes[0] != trust.Trusted || past.limit != briefRecords {
+		if len(past.scopes) != 1 || past.scopes[0] != trust.Trusted || past.limit != briefRecords+1 {
 			t.Errorf("read %d records of %v", past.limit, past.scopes)
 		}
 		return got
@@ -78,6 +78,12 @@ func TestBrief(t *testing.T) {
 		if got := first(past, "shop:build"); len(got) > 0 {
 			t.Errorf("got %q, want nothing", got)
 		}
+	}
+	// An older record may have a stored result of the task.
+	failed := runOf("1", "a", now.Add(-time.Hour), "11")
+	failed.Tasks[0].Outcome = runs.Failed
+	if got := first(pastRuns{records: []*runs.Record{failed}}, "shop:build"); len(got) > 0 {
+		t.Errorf("got %q, want nothing that older records can refute", got)
 	}
 	// An older record may have the task.
 	other := runOf("1", "a", now.Add(-time.Hour), "11")
