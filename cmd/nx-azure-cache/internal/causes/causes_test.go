@@ -114,6 +114,18 @@ func TestHiddenInputs(t *testing.T) {
 	}
 }
 
+// A run that did not make a result tells nothing about storing it.
+func TestNothingMade(t *testing.T) {
+	here := recordOf("here", 0, "shop:build | 2 | stored | a=1")
+	for _, outcome := range []runs.Outcome{runs.LocalHit, runs.NotRun, runs.NotCacheable, runs.OtherOutcome} {
+		there := recordOf("there", 60, "shop:build | 1 | "+string(outcome)+" | a=2")
+		if got := explain(here, causes.Evidence{}, there); len(got) != 1 || got[0].Causes[0].Kind != causes.FirstTime {
+			t.Errorf("%s: got %+v", outcome, got)
+		}
+	}
+	expectCauses(t, explain(here, causes.Evidence{}, recordOf("there", 60, "shop:build | 1 | failed | a=2")), "not-stored failed")
+}
+
 // A tag has few bits, so that different values may have equal ones.
 func TestNoInputDiffers(t *testing.T) {
 	here := recordOf("here", 0, "shop:build | 2 | stored | a=1")

@@ -131,7 +131,9 @@ func (c *Collector) Add(record *runs.Record) {
 		case !isReadable:
 			keep(&w.foreign, run, task)
 		case !task.IsStored():
-			keep(&w.lost, run, task)
+			if task.IsMiss() { // otherwise the run made no result
+				keep(&w.lost, run, task)
+			}
 		case record.Ended.Before(c.record.Ended):
 			if translated == nil {
 				translated = c.translate(record.Inputs)
