@@ -100,14 +100,15 @@ func createFile(folder, name string, text []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// openFolder opens a folder. It follows links outside the workspace, because the environment
+// openFolder opens a folder. It follows links outside the checkout, because the environment
 // chooses the path, and none in it, because a checkout may contain them.
 func openFolder(workspace, path string) (*directory.Dir, error) {
-	within, isInside := inside(workspace, path)
+	checkout := checkoutOf(workspace)
+	within, isInside := inside(checkout, path)
 	if !isInside {
 		return directory.Open(path)
 	}
-	folder, err := directory.Open(workspace)
+	folder, err := directory.Open(checkout)
 	if err != nil {
 		return nil, err
 	}
@@ -129,10 +130,25 @@ func descend(folder *directory.Dir, names []string, open func(*directory.Dir, st
 	return folder, nil
 }
 
-// inside returns the names on the way from the workspace to a path, if the path leads
-// through the workspace.
-func inside(workspace, path string) (names []string, ok bool) {
-	root, err := os.Stat(workspace)
+// checkoutOf returns the root of the checkout that contains the workspace, or the workspace:
+// the workspace of Nx may be a subfolder of a repository.
+func checkoutOf(workspace string) string {
+	resolved, err := filepath.EvalSymlinks(workspace)
+	if err != nil {
+		return workspace
+	}
+	for at := resolved; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
+			return at
+		}
+	}
+	return workspace
+}
+
+// inside returns the names on the way from a folder to a path, if the path leads through
+// the folder.
+func inside(folder, path string) (names []string, ok bool) {
+	root, err := os.Stat(folder)
 	if err != nil {
 		return nil, false
 	}

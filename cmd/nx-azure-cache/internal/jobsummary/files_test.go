@@ -92,6 +92,22 @@ func TestLinksOnTheWay(t *testing.T) {
 	}
 }
 
+// The workspace may be a subfolder of the checkout.
+func TestLinksBesideTheWorkspace(t *testing.T) {
+	repository, outside := t.TempDir(), emptyFile(t, "precious")
+	workspace := filepath.Join(repository, "web", "shop")
+	for _, folder := range []string{workspace, filepath.Join(repository, ".git")} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(filepath.Dir(outside), filepath.Join(repository, "reports")); err != nil {
+		t.Fatal(err)
+	}
+	checkRefused(t, workspace, filepath.Join(repository, "reports", "totals.jsonl"))
+	checkOutside(t, outside)
+}
+
 // The environment may choose a path outside the workspace that leads through links.
 func TestLinksOutside(t *testing.T) {
 	target := emptyFile(t, "")
