@@ -32,7 +32,10 @@ func (d *differences) describe(cause *Cause) {
 	case ProjectConfiguration:
 		cause.Text = d.filesText("the configuration of project "+cause.Name+" changed (project.json, package.json, targetDefaults or a plugin)", cause)
 		if cause.IsUnstable {
-			cause.Fix = "a plugin or the environment decides on the configuration: compare nx show project " + cause.Name + " --json on both machines"
+			cause.Fix = "a plugin or the environment decides on the configuration: compare it on both machines"
+			if command, ok := printable.Command("npx nx show project %s --json", cause.Name); ok {
+				cause.Fix += ": " + command
+			}
 		}
 	case TypeScript:
 		cause.Text = d.filesText("the settings of TypeScript changed (tsconfig.base.json)", cause)

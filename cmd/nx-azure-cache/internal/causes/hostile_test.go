@@ -26,6 +26,23 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
+// A name of a project in a command to paste is one word, or there is no command.
+func TestCommandsAreQuoted(t *testing.T) {
+	for name, want := range map[string]string{
+		"shop":        ": npx nx show project shop --json",
+		"a; rm -rf b": `: npx nx show project "a; rm -rf b" --json`,
+		"--help":      "on both machines",
+		"a\x1b[2J":    "on both machines",
+	} {
+		here := recordOf("here", 0, "shop:build | 2 | stored | "+name+":ProjectConfiguration=2")
+		there := recordOf("there", 60, "shop:build | 1 | stored | "+name+":ProjectConfiguration=1")
+		got := explain(here, causes.Evidence{}, there)
+		if fix := got[0].Causes[0].Fix; !strings.HasSuffix(fix, want) {
+			t.Errorf("%q: got %q, want …%s", name, fix, want)
+		}
+	}
+}
+
 // large returns a record with 50,000 tasks, each with 40 inputs of a few hundred.
 func large(session string, minutes int, tag uint16) *runs.Record {
 	record := recordOf(session, minutes)
