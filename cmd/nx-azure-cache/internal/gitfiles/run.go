@@ -72,6 +72,7 @@ func (r *Repository) run(ctx context.Context, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, r.git, append(global, args...)...)
 	command.Env = environment()
 	command.Dir = r.dir
+	hideWindow(command)
 	command.WaitDelay = maxPipes // for pipes that a child of git still holds
 	stdout := &limitedBuffer{max: maxOutput, full: cancel}
 	stderr := &limitedBuffer{max: maxStderr, full: func() {}}
