@@ -178,10 +178,12 @@ func TestSlowTransfers(t *testing.T) {
 
 // A reader may be slow, because it may unpack to a slow disk.
 func TestSlowReader(t *testing.T) {
+	stallsSoon := generous
+	stallsSoon.Stall = time.Second
 	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("x", 10<<20))
 	})
-	c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(s.URL)), Limits: limits(time.Second)})
+	c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(s.URL)), Limits: stallsSoon})
 	blob, err := c.Get(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
