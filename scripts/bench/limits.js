@@ -26,7 +26,7 @@ const { folders } = require('./folders');
  * GETs make as many at once.
  */
 function concurrency() {
-  const file = path.join(root, 'cache', 'limiter.go');
+  const file = path.join(root, 'cache', 'limiter', 'limiter.go');
   const source = fs.readFileSync(file, 'utf8');
   const found = /^\s*maxRequests = (\d+)$/m.exec(source);
   if (!found) throw new Error(`there is no maxRequests in ${file}`);
