@@ -6,9 +6,9 @@ const ours = 'github.com/nx-azure-cache/nx-azure-cache';
 
 /**
  * Packages that run only at the start, at a sign-in, once for a connection or an entry,
- * after an error, or in other commands than `serve`, and those that a request needs for
- * little of its time. In crypto/tls, the work for each record is in other packages. Without inlining they take less of the 13 MB that a binary may have,
- * and of the 5 MB of its package.
+ * after an error, or in other commands than `serve`, and those that need little of a
+ * request's time. In crypto/tls, the work for each record is in other packages. Without
+ * inlining they take less of the 13 MB that a binary may have, and of the 5 MB of its package.
  */
 const coldPackages = [
   `${ours}/cache/azure/endpoint`,
