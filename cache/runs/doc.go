@@ -33,10 +33,12 @@
 // Each task lists its inputs as indices into the table Inputs, because hundreds of tasks
 // share the same ones. An input is a name of Nx, such as "shop:shop/**/*" or "env:CI", and a
 // tag of its value. The tag is the beginning of the SHA-256 of the string that Nx reports
-// for the value: 16 bits, or 8 for variables and commands (names that begin with "env:" or
-// "runtime:"), whose values may be secrets. Equal values have equal tags. Different values
-// have equal tags in 1 of 65,536 cases, or 1 of 256. So a tag shows that an input has
-// changed, and cannot confirm a guess of its value.
+// for the value: 16 bits, or 8 if the value may be a secret: the name is "command" (the
+// arguments of the task), or begins with "env:", "runtime:" or "cwd:". Equal values have
+// equal tags. Different values have equal tags in 1 of 65,536 cases, or 1 of 256. So a tag
+// shows that an input has changed, and cannot confirm a guess of its value. The task hash
+// can: it is a hash without a key over all inputs, and the name of the entry, too. Whoever
+// has the sources can test guesses of a short secret with it.
 //
 // # What a record does not hold
 //

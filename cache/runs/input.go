@@ -17,8 +17,8 @@ type Input struct {
 	Tag  uint16
 }
 
-// Tag is the tag of the value that Nx reports for an input. Values of variables and
-// commands may be secrets, so their tags are shorter.
+// Tag is the tag of the value that Nx reports for an input. Values of variables, commands
+// and arguments may be secrets, so their tags are shorter.
 func Tag(name, value string) uint16 {
 	sum := sha256.Sum256([]byte(value))
 	if isSecret(name) {
@@ -29,7 +29,7 @@ func Tag(name, value string) uint16 {
 
 // isSecret reports whether the value of an input may be a secret.
 func isSecret(name string) bool {
-	return strings.HasPrefix(name, "env:") || strings.HasPrefix(name, "runtime:")
+	return name == "command" || strings.HasPrefix(name, "env:") || strings.HasPrefix(name, "runtime:") || strings.HasPrefix(name, "cwd:")
 }
 
 // MarshalJSON returns ["name", tag].

@@ -54,3 +54,16 @@ func TestShared(t *testing.T) {
 		}
 	}
 }
+
+// Values that may be secrets have tags of 8 bits.
+func TestTagsOfSecrets(t *testing.T) {
+	for name, most := range map[string]uint16{"command": 0xFF, "cwd:relative": 0xFF, "env:A": 0xFF, "runtime:node -v": 0xFF, "commands:src/**/*": 0xFFFF} {
+		seen := uint16(0)
+		for i := range 64 {
+			seen |= runs.Tag(name, string(rune('a'+i)))
+		}
+		if seen != most {
+			t.Errorf("the tags of %s have the bits %x, want %x", name, seen, most)
+		}
+	}
+}
