@@ -37,8 +37,8 @@
 // arguments of the task), or begins with "env:", "runtime:" or "cwd:". Equal values have
 // equal tags. Different values have equal tags in 1 of 65,536 cases, or 1 of 256. So a tag
 // shows that an input has changed, and cannot confirm a guess of its value. The task hash
-// can: it is a hash without a key over all inputs, and the name of the entry, too. Whoever
-// has the sources can test guesses of a short secret with it.
+// can: it is a hash without a key over all inputs, and the name of the entry, too. Anyone
+// with the sources can test guesses of a short secret with it.
 //
 // # What a record does not hold
 //
@@ -47,7 +47,7 @@
 // an input can be a command that the workspace declares, such as "runtime:node -v".
 //
 // A stored record holds no task that azure.include or azure.exclude keeps out of the remote
-// cache, no input that only such tasks have, and no input that names a project of which the
-// record has only such tasks. Omitted counts these tasks. The record of the last run in the
+// cache, no input that only such tasks have, and no input that names a project if the record
+// has only such tasks of it. Omitted counts these tasks. The record of the last run in the
 // cache directory has them.
 package runs

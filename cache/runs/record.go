@@ -159,7 +159,7 @@ func (t *Task) IsMiss() bool {
 }
 
 // Shared returns the record without private tasks, for others to read. It has no input that
-// names a project of which all tasks in the record are private. [Encode] leaves out the
+// names a project if all its tasks in the record are private. [Encode] leaves out the
 // inputs that only private tasks have.
 func (r *Record) Shared() *Record {
 	shared := *r
