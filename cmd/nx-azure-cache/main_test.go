@@ -235,6 +235,7 @@ func TestServe(t *testing.T) {
 		Session:       got.Session,
 		IdleTimeout:   15_000,
 		Drain:         60_000,
+		Records:       true,
 		License:       rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"},
 	}
 	if got != want || len(warnings) > 0 {
@@ -270,6 +271,7 @@ func TestServeReadsTheEnvironment(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.want.Session, test.want.IdleTimeout = got.Session, got.IdleTimeout
+			test.want.Records = got.Enabled
 			if got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
