@@ -2,10 +2,9 @@
 
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
-const fs = require('node:fs');
-const { sleep } = require('./notices');
 const { reasonOf } = require('./reason');
 const { trace } = require('./trace');
+const { writeNow } = require('./write-now');
 
 /** @import { ChildProcessWithoutNullStreams } from 'node:child_process' */
 /** @import { MessageConnection } from 'vscode-jsonrpc/node' */
@@ -143,6 +142,7 @@ class Client {
     const writer = new rpc.StreamMessageWriter(child.stdin);
     this.#trace = trace(reader, writer, env);
     this.#countWrites(writer);
+    dropCancellations(reader);
     this.#connection = rpc.createMessageConnection(reader, writer, undefined, {
       messageStrategy: {
         handleMessage: (message, next) => {
@@ -358,43 +358,18 @@ function isServerError(err) {
 }
 
 /**
- * The most milliseconds that an exiting process waits for a full pipe to take more. A child
- * on a busy machine may have to wait for a CPU before it reads.
- */
-const fullPipeTimeout = 2_000;
-
-/**
- * Writes to a pipe without the event loop. Reports whether it has all bytes. The time limit
- * restarts whenever the child has read something. After an error or the time limit, the pipe
- * is closed: another message would become a part of this one, and would wait as long.
+ * Makes a reader drop the server's cancellations: the server sends no requests, so it has
+ * none to cancel. The RPC library ends the connection at one without an `id`.
  *
- * @param {import('node:stream').Writable} stream
- * @param {Buffer} bytes
+ * @param {import('vscode-jsonrpc').MessageReader} reader
  */
-function writeNow(stream, bytes) {
-  if (stream.destroyed) return false;
-  const fd = /** @type {any} */ (stream)._handle?.fd;
-  // On Windows, and under Bun, a pipe has no descriptor.
-  if (!(fd >= 0)) {
-    stream.write(bytes);
-    return true;
-  }
-  let since = performance.now();
-  for (let written = 0; written < bytes.length;) {
-    try {
-      written += fs.writeSync(fd, bytes, written);
-      since = performance.now();
-    } catch (err) {
-      const { code } = /** @type {NodeJS.ErrnoException} */ (err);
-      const isLate = performance.now() - since > fullPipeTimeout;
-      if (code !== 'EAGAIN' || isLate) {
-        stream.destroy();
-        return false;
-      }
-      sleep(1);
-    }
-  }
-  return true;
+function dropCancellations(reader) {
+  const { listen } = reader;
+  reader.listen = (callback) =>
+    listen.call(reader, (message) => {
+      const { method } = /** @type {{ method?: string }} */ (message);
+      if (method !== '$/cancelRequest') callback(message);
+    });
 }
 
 exports.Client = Client;

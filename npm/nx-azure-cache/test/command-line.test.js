@@ -168,7 +168,7 @@ describe('nx-azure-cache in a workspace', () => {
       });
       assert.equal(launcher !== undefined, command === 'doctor');
       const cache = path.join(folder, '.nx', 'cache');
-      const readsRun = ['doctor', 'inspect'].includes(command);
+      const readsRun = ['doctor', 'inspect', 'explain'].includes(command);
       assert.equal(cacheDirectory, readsRun ? cache : undefined);
       assert.equal(stderr, '');
       assert.equal(status, 7);

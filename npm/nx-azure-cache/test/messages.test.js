@@ -47,7 +47,17 @@ describe('messages', { concurrency: 3 }, () => {
         respond.result(null);
       });
     });
-    const { report, lines } = await runAsNx(t, retrieveAndStore, { binary });
+    const { report, lines } = await runAsNx(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        const hit = await cache.retrieve('h', cacheDirectory);
+        // An ended session would be noticed by now.
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        return [hit, await cache.store('h', cacheDirectory, 'text', 0)];
+      },
+      { binary },
+    );
     assert.deepEqual(report, [null, true]);
     assert.deepEqual(lines, []);
   });
