@@ -23,10 +23,6 @@ const {
 /** @param {Machine} machine */
 const nxJsonOf = (machine) => path.join(machine.workspace, 'nx.json');
 
-/** @param {Machine} machine */
-const readNxJson = (machine) =>
-  JSON.parse(fs.readFileSync(nxJsonOf(machine), 'utf8'));
-
 /**
  * @param {string} file
  * @param {object} value
@@ -65,7 +61,7 @@ test('only tasks that are included and not excluded are shared', async (t) => {
 test('the block may be in a package that nx.json extends', async (t) => {
   const { machine } = await startFixture(t);
   const a = machine('a', { env: onMain });
-  const { azure, ...rest } = readNxJson(a);
+  const { azure, ...rest } = a.nxJson();
   const preset = path.join(a.workspace, 'node_modules', 'nx-preset');
   writeJson(path.join(preset, 'nx.json'), { azure });
   writeJson(nxJsonOf(a), { extends: 'nx-preset/nx.json', ...rest });
@@ -105,7 +101,7 @@ async function linesOf(machine, args) {
 test('init migrates from nx-remotecache-azure, and a dry run only prints the changes', async (t) => {
   const { container, machine } = await startFixture(t);
   const a = machine('a', { env: onMain });
-  const { azure: _, ...nxJson } = readNxJson(a);
+  const { azure: _, ...nxJson } = a.nxJson();
   const options = { container, connectionString: 'AccountKey=aHVzaA==' };
   const runner = { runner: 'nx-remotecache-azure', options };
   const before = { ...nxJson, tasksRunnerOptions: { default: runner } };
@@ -114,7 +110,7 @@ test('init migrates from nx-remotecache-azure, and a dry run only prints the cha
   const init = ['generate', `${alias}:init`];
   const dry = await a.nx([...init, '--dry-run']);
   assert.equal(dry.code, 0, dry.output);
-  assert.deepEqual(readNxJson(a), before);
+  assert.deepEqual(a.nxJson(), before);
   const wet = await a.nx(init);
   assert.equal(wet.code, 0, wet.output);
   for (const { output } of [dry, wet]) {

@@ -102,6 +102,20 @@ class Machine {
     );
   }
 
+  /** What nx.json has. */
+  nxJson() {
+    return JSON.parse(fs.readFileSync(this.#nxJson, 'utf8'));
+  }
+
+  /** @param {object} value of nx.json from now on */
+  setNxJson(value) {
+    fs.writeFileSync(this.#nxJson, JSON.stringify(value, null, 2));
+  }
+
+  get #nxJson() {
+    return path.join(this.workspace, 'nx.json');
+  }
+
   /**
    * What Nx reports about the tasks of its last run, by task (`site:build`). `cacheStatus` is
    * `cache-miss`, `local-cache-hit` or `remote-cache-hit`; `took` is in milliseconds.

@@ -10,7 +10,6 @@ const { testLicense } = require('../kit/license');
 const { Machine, commit } = require('../kit/machine');
 const { alias, platformPackage, specifier } = require('../kit/names');
 const { startFaultProxy } = require('../kit/fault-proxy');
-const { withoutCode } = require('../kit/nx-runs');
 const { root } = require('../kit/root');
 const { run } = require('../kit/run');
 const {
@@ -21,6 +20,7 @@ const {
 } = require('../kit/run-records');
 const { readTree } = require('../kit/tree');
 const { managers } = require('./managers');
+const { linesOfOurs, withCommand } = require('./output');
 const { checkRecord, checkSaved } = require('./records');
 const { checkUpdate } = require('./update');
 
@@ -213,13 +213,13 @@ class CellRun {
       const what = this.cell.way === 'nx add' ? specifier : alias;
       await this.must(machine, [...exec, 'nx', 'add', what]);
       // nx add runs our generator.
-      assert.ok(readNxJson(machine).azure, 'nx.json has no block "azure"');
+      assert.ok(machine.nxJson().azure, 'nx.json has no block "azure"');
     }
     const container = `--container=${this.container}`;
     await this.must(machine, [
       ...[...exec, 'nx', 'generate', `${alias}:init`, container],
     ]);
-    assert.equal(readNxJson(machine).azure?.container, this.container);
+    assert.equal(machine.nxJson().azure?.container, this.container);
   }
 
   /**
@@ -325,9 +325,9 @@ class CellRun {
    * @param {Machine} machine
    */
   async checkFailedTask(machine) {
-    const nxJson = readNxJson(machine);
+    const nxJson = machine.nxJson();
     nxJson.azure.exclude = ['e2e'];
-    writeNxJson(machine, nxJson);
+    machine.setNxJson(nxJson);
     const source = path.join(machine.workspace, 'words', 'source.json');
     fs.writeFileSync(source, 'broken');
     const args = ['run', 'words:build'];
@@ -362,22 +362,6 @@ class CellRun {
   }
 }
 
-/**
- * @param {readonly string[]} args
- * @param {string} output
- */
-const withCommand = (args, output) => `${args.join(' ')}:\n${output.trim()}`;
-
-/**
- * Our lines, without their codes. Nx's line about a failed command sometimes lacks its newline.
- *
- * @param {string} output
- */
-const linesOfOurs = (output) =>
-  [...output.matchAll(/nx-azure-cache: .*/g)].map(([line]) =>
-    withoutCode(line),
-  );
-
 /** @param {string} status */
 const withStatus = (status) =>
   Object.fromEntries(tasks.map((task) => [task, status]));
@@ -391,26 +375,10 @@ function statusOf(machine) {
   );
 }
 
-/** @param {Machine} machine */
-function readNxJson({ workspace }) {
-  return JSON.parse(fs.readFileSync(path.join(workspace, 'nx.json'), 'utf8'));
-}
-
-/**
- * @param {Machine} machine
- * @param {object} nxJson
- */
-function writeNxJson({ workspace }, nxJson) {
-  const text = JSON.stringify(nxJson, null, 2);
-  fs.writeFileSync(path.join(workspace, 'nx.json'), text);
-}
-
 /** @param {string} file */
 function sha256(file) {
   return createHash('sha256').update(fs.readFileSync(file)).digest('hex');
 }
 
 exports.CellRun = CellRun;
-exports.linesOfOurs = linesOfOurs;
 exports.buildTasks = buildTasks;
-exports.withCommand = withCommand;

@@ -9,7 +9,8 @@ const path = require('node:path');
 const { createContainer } = require('../kit/azurite');
 const { onMain } = require('../kit/ci');
 const { platformPackage } = require('../kit/names');
-const { CellRun, buildTasks, linesOfOurs, withCommand } = require('./cell');
+const { CellRun, buildTasks } = require('./cell');
+const { linesOfOurs, withCommand } = require('./output');
 
 /** @import { Machine } from '../kit/machine' */
 /** @import { Cell, Shared } from './cell' */
