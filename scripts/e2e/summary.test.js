@@ -189,15 +189,21 @@ test('NX_AZURE_CACHE_SUMMARY_FILE gets a line of each run, also outside CI', asy
 
 test('a summary that cannot be written is one line, and the run stays green', async (t) => {
   const { machine, folder } = await startFixture(t);
-  const missing = path.join(folder, 'missing', 'step_summary');
   const env = {
-    ...{ ...gitHubOnMain, GITHUB_STEP_SUMMARY: missing },
-    NX_AZURE_CACHE_SUMMARY_FILE: path.join(missing, 'totals.jsonl'),
+    ...{ ...gitHubOnMain, GITHUB_STEP_SUMMARY: folder },
+    NX_AZURE_CACHE_SUMMARY_FILE: path.join(folder, 'missing', 'totals.jsonl'),
   };
   const { lines, output } = await run(machine('a', { env }));
   assert.equal(lines.length, 1, output);
   assert.match(lines[0], /GITHUB_STEP_SUMMARY/);
   assert.match(output, /\bNXAC103\b/);
+});
+
+test('a job that does not see the file of its summary gets no line', async (t) => {
+  const { machine, folder } = await startFixture(t);
+  const missing = path.join(folder, 'missing', 'step_summary');
+  const env = { ...gitHubOnMain, GITHUB_STEP_SUMMARY: missing };
+  assert.deepEqual((await run(machine('a', { env }))).lines, []);
 });
 
 test('azure.jobSummary false: a run adds no summary', async (t) => {

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
@@ -233,7 +232,6 @@ func TestReasons(t *testing.T) {
 		"differs, failed":        {with("shop:build | 2 | failed", lookup(runs.LookupDiffers)), nil, "verify", "the task failed: the stored entry says that it succeeds"},
 		"differs":                {with(miss, lookup(runs.LookupDiffers)), []*runs.Record{near}, "verify", "another result"},
 		"excluded":               {with("shop:build | 2 | excluded", nil), []*runs.Record{near}, "excluded", "azure.exclude"},
-		"no-cache":               {with(miss, func(r *runs.Record) { r.Mode = cache.NoCache }), nil, "mode no-cache", "no-cache"},
 		"gone":                   {with(miss, nil), []*runs.Record{past(60, miss, nil), near}, "gone trusted", "2026-11-30 09:01 UTC"},
 		"gone, read last":        {with(miss, nil), []*runs.Record{past(60, "shop:build | 2 | remote-hit", nil)}, "gone trusted", "read it"},
 		"stored meanwhile":       {with(miss, nil), []*runs.Record{past(0, miss, nil)}, "exists trusted", "while this one ran"},

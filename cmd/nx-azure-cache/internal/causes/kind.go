@@ -30,7 +30,6 @@ const (
 	LookupFailed Kind = "lookup-failed"
 	Damaged      Kind = "damaged"
 	Excluded     Kind = "excluded"
-	Mode         Kind = "mode"
 	Verify       Kind = "verify"
 	OtherScope   Kind = "other-scope" // only a scope that the run does not read has it
 	Gone         Kind = "gone"        // deleted since it was stored

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
@@ -16,13 +15,6 @@ func (x *explainer) withoutInputs(w *wanted) (Cause, bool) {
 	case w.task.Outcome == runs.Excluded:
 		return Cause{Kind: Excluded, Text: "azure.include or azure.exclude keeps it out of the remote cache",
 			Fix: "if the task should be cached, change these patterns in nx.json"}, true
-	case x.collector.record.Mode == cache.NoCache:
-		key := "azure.localMode"
-		if x.collector.record.CI {
-			key = "azure.ciMode"
-		}
-		return Cause{Kind: Mode, Name: string(cache.NoCache), Text: "the run did not use the remote cache: its mode is no-cache",
-			Fix: "set " + key + " in nx.json or NX_POWERPACK_CACHE_MODE to read-write or read-only"}, true
 	case w.task.Lookup == runs.LookupFailed:
 		return Cause{Kind: LookupFailed, Text: "the lookup failed" + because(w.task.Reason),
 			Fix: help(w.task, "run npx nx-azure-cache doctor")}, true

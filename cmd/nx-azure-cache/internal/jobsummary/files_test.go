@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/rs/zerolog"
 )
 
 // redirections put something at a path that must not be written to.
@@ -86,7 +88,7 @@ func TestLinksOnTheWay(t *testing.T) {
 			checkOutside(t, outside)
 		}
 		if link == ".nx" {
-			checkRefused(t, workspace, filepath.Join(workspace, ".nx/cache/nx-azure-cache-metrics.txt"))
+			write(t, usual(), in(workspace, map[string]string{"GITLAB_CI": "true"})) // see TestNoPlace
 			checkOutside(t, outside)
 		}
 	}
@@ -123,12 +125,11 @@ func TestLinksOutside(t *testing.T) {
 
 // A file that cannot be written is one error that names the variable.
 func TestUnwritable(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "missing", "file")
 	full := emptyFile(t, strings.Repeat("x", maxStep-100))
 	for variable, env := range map[string]map[string]string{
-		"GITHUB_STEP_SUMMARY: ":                      onGitHub(missing),
+		"GITHUB_STEP_SUMMARY: ":                      onGitHub(t.TempDir()),
 		"GITHUB_STEP_SUMMARY: it has 1.0 MB already": onGitHub(full),
-		"AGENT_TEMPDIRECTORY: ":                      {"TF_BUILD": "True", "AGENT_TEMPDIRECTORY": missing},
+		"AGENT_TEMPDIRECTORY: ":                      {"TF_BUILD": "True", "AGENT_TEMPDIRECTORY": full},
 	} {
 		err := Write(t.Context(), usual(), in(t.TempDir(), env))
 		if err == nil || !strings.HasPrefix(err.Error(), variable) {
@@ -138,12 +139,36 @@ func TestUnwritable(t *testing.T) {
 	if got := read(t, full); len(got) != maxStep-100 {
 		t.Errorf("the file has %d bytes, want that nothing is appended", len(got))
 	}
-	// GitHub's runner makes the file; nothing makes another one.
-	folder := t.TempDir()
-	if err := Write(t.Context(), usual(), in(t.TempDir(), onGitHub(filepath.Join(folder, "new")))); err == nil {
-		t.Error("got no error about a missing file")
+}
+
+// A job without a place for its summary gets none, and only the log says so. Nothing makes the
+// place: GitHub's runner makes the file.
+func TestNoPlace(t *testing.T) {
+	folder, linked := t.TempDir(), t.TempDir()
+	if err := os.Symlink(t.TempDir(), filepath.Join(linked, ".nx")); err != nil {
+		t.Fatal(err)
+	}
+	for what, o := range map[string]Options{
+		"GITHUB_STEP_SUMMARY: ": in(t.TempDir(), onGitHub(filepath.Join(folder, "missing"))),
+		"AGENT_TEMPDIRECTORY: ": in(t.TempDir(), map[string]string{"TF_BUILD": "True", "AGENT_TEMPDIRECTORY": filepath.Join(folder, "missing")}),
+		"the metrics report: ":  in(linked, map[string]string{"GITLAB_CI": "true"}),
+	} {
+		var log strings.Builder
+		ctx := zerolog.New(&log).WithContext(t.Context())
+		if err := Write(ctx, usual(), o); err != nil {
+			t.Errorf("got %v, want no line for people", err)
+		}
+		if !strings.Contains(log.String(), what) || !strings.Contains(log.String(), `"level":"debug"`) {
+			t.Errorf("the log has %s, want %s…", &log, what)
+		}
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
 		t.Errorf("made %v (%v)", entries, err)
+	}
+	// Someone asked for this one.
+	o := in(t.TempDir(), nil)
+	o.File = filepath.Join(folder, "missing", "totals.jsonl")
+	if err := Write(t.Context(), usual(), o); err == nil || !strings.Contains(err.Error(), FileVariable) {
+		t.Errorf("got %v, want an error about %s", err, FileVariable)
 	}
 }

@@ -127,8 +127,8 @@ func writeMetrics(ctx context.Context, workspace, job string, t *runs.Totals) er
 		job = ""
 	}
 	folder, err := makeFolders(workspace, metricsFolder)
-	if err != nil {
-		return err
+	if err != nil { // such as a link to a folder that jobs share
+		return noPlaceError{err}
 	}
 	defer folder.Close()
 	unlock, err := lockMetrics(ctx, folder)

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 )
@@ -38,16 +41,36 @@ const (
 	maxCauses = 3 * time.Second
 )
 
-// Write writes the summaries of a finished run.
+// Write writes the summaries of a finished run. Only the log says that the job has no place
+// for its summary.
 func Write(ctx context.Context, r *runs.Record, o Options) error {
 	var errs []error
 	if o.File != "" {
 		errs = append(errs, o.writeTotals(r))
 	}
 	if write := o.writerOfJob(); write != nil {
-		errs = append(errs, write(ctx, r))
+		err := write(ctx, r)
+		if errors.As(err, new(noPlaceError)) {
+			zerolog.Ctx(ctx).Debug().Err(err).Msg("no job summary")
+			err = nil
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// noPlaceError is an error about the place that the CI names for a summary, as in a container
+// that does not see it. No one asked for the summary, and each run of the job would report it.
+type noPlaceError struct{ error }
+
+func (e noPlaceError) Unwrap() error { return e.error }
+
+// unlessMissing makes an error about a missing file or folder a noPlaceError.
+func unlessMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return noPlaceError{err}
+	}
+	return err
 }
 
 // IsWanted reports whether there is anything to write.
@@ -118,7 +141,7 @@ func (o *Options) writeGitHub(ctx context.Context, r *runs.Record) error {
 		return nil
 	}
 	more := appending{text: []byte(text), separator: "\n\n", max: maxStep}
-	return about(gitHubVariable, appendFile(o.Workspace, o.Getenv(gitHubVariable), more))
+	return about(gitHubVariable, unlessMissing(appendFile(o.Workspace, o.Getenv(gitHubVariable), more)))
 }
 
 // writeAzurePipelines writes a file that the npm package tells the agent to upload:
@@ -128,7 +151,8 @@ func (o *Options) writeAzurePipelines(ctx context.Context, r *runs.Record) error
 	if text == "" {
 		return nil
 	}
-	return about(azureVariable, createFile(o.Getenv(azureVariable), azurePipelinesFile(r.Session), []byte(text)))
+	err := createFile(o.Getenv(azureVariable), azurePipelinesFile(r.Session), []byte(text))
+	return about(azureVariable, unlessMissing(err))
 }
 
 // writeGitLab adds the run to the metrics of its job.
