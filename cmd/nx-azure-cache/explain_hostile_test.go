@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -137,16 +136,8 @@ func hostileCheckout(t *testing.T) string {
 		name = strings.ReplaceAll(name, "/", "-")
 		write(fmt.Sprintf("app/%d%s.ts", i, name[:min(len(name), 200)]), "")
 	}
-	for _, args := range [][]string{
-		{"init", "-q"},
-		{"-c", "user.name=a", "-c", "user.email=a@example.invalid", "commit", "-q", "--allow-empty", "-m", "x"},
-	} {
-		command := exec.Command("git", args...)
-		command.Dir = root
-		if out, err := command.CombinedOutput(); err != nil {
-			t.Fatalf("git: %v, %s", err, out)
-		}
-	}
+	testenv.Git(t, root, "init", "--quiet")
+	testenv.Git(t, root, "commit", "--quiet", "--allow-empty", "--message", "x")
 	return root
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -30,10 +29,7 @@ type explainTest struct {
 
 func newExplainTest(t *testing.T) *explainTest {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
-	t.Setenv("HOME", t.TempDir())
+	testenv.NeedGit(t)
 	e := &explainTest{testInventory: newTestInventory(t), root: t.TempDir(), cacheDirectory: t.TempDir()}
 	e.open(map[string]any{"container": inventoryContainer, "prefix": "team"})
 	e.git("init", "--quiet")
@@ -47,6 +43,12 @@ func newExplainTest(t *testing.T) *explainTest {
 	return e
 }
 
+func (e *explainTest) write(name, content string) { testenv.WriteFile(e.t, e.root, name, content) }
+
+func (e *explainTest) git(args ...string) string { return testenv.Git(e.t, e.root, args...) }
+
+func (e *explainTest) commit() { e.commits = append(e.commits, testenv.Commit(e.t, e.root)) }
+
 // open sets the block "azure" and the folders.
 func (e *explainTest) open(block map[string]any) {
 	document, err := json.Marshal(map[string]any{"workspaceRoot": e.root, "cacheDirectory": e.cacheDirectory, "ci": false, "config": block})
@@ -54,31 +56,6 @@ func (e *explainTest) open(block map[string]any) {
 		e.t.Fatal(err)
 	}
 	e.env[config.WorkspaceVariable] = string(document)
-}
-
-func (e *explainTest) write(name, content string) {
-	e.t.Helper()
-	file := filepath.Join(e.root, name)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(content), 0o644)); err != nil {
-		e.t.Fatal(err)
-	}
-}
-
-func (e *explainTest) git(args ...string) string {
-	e.t.Helper()
-	command := exec.Command("git", append([]string{"-C", e.root, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
-	out, err := command.CombinedOutput()
-	if err != nil {
-		e.t.Fatalf("git %q: %v\n%s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-func (e *explainTest) commit() {
-	e.t.Helper()
-	e.git("add", "--all")
-	e.git("commit", "--quiet", "--message", "x")
-	e.commits = append(e.commits, e.git("rev-parse", "HEAD"))
 }
 
 // runRecord returns a record of a run that ended some time ago.

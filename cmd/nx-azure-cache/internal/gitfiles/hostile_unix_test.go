@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/gitfiles"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // hostileRepository has all settings with which git runs a program. The program leaves the
@@ -22,17 +23,17 @@ func hostileRepository(t *testing.T) (root, first, second, ran string) {
 	root = t.TempDir()
 	ran = filepath.Join(t.TempDir(), "ran")
 	program := filepath.Join(t.TempDir(), "program")
-	write(t, filepath.Dir(program), "program", "#!/bin/sh\ntouch "+ran+"\ncat\n")
-	git(t, root, "init", "--quiet")
-	write(t, root, "a.txt", "1")
-	first = commit(t, root)
-	write(t, root, "a.txt", "2")
-	write(t, root, ".gitattributes", "* filter=x.y diff=z\n")
-	second = commit(t, root)
+	testenv.WriteFile(t, filepath.Dir(program), "program", "#!/bin/sh\ntouch "+ran+"\ncat\n")
+	testenv.Git(t, root, "init", "--quiet")
+	testenv.WriteFile(t, root, "a.txt", "1")
+	first = testenv.Commit(t, root)
+	testenv.WriteFile(t, root, "a.txt", "2")
+	testenv.WriteFile(t, root, ".gitattributes", "* filter=x.y diff=z\n")
+	second = testenv.Commit(t, root)
 
 	hooks := filepath.Join(root, ".git", "my-hooks")
 	for _, hook := range []string{"post-index-change", "reference-transaction", "post-checkout"} {
-		write(t, hooks, hook, "#!/bin/sh\ntouch "+ran+"\n")
+		testenv.WriteFile(t, hooks, hook, "#!/bin/sh\ntouch "+ran+"\n")
 	}
 	for key, value := range map[string]string{
 		"core.fsmonitor": program, "core.hooksPath": hooks, "core.pager": program, "core.sshCommand": program,
@@ -40,14 +41,14 @@ func hostileRepository(t *testing.T) (root, first, second, ran string) {
 		"diff.external": program, "diff.z.textconv": program, "diff.z.command": program,
 		"log.showSignature": "true", "gpg.program": program, "alias.status": "!" + program, "alias.diff-tree": "!" + program,
 	} {
-		git(t, root, "config", key, value)
+		testenv.Git(t, root, "config", key, value)
 	}
-	write(t, root, "a.txt", "3") // of the same size: git compares the contents
+	testenv.WriteFile(t, root, "a.txt", "3") // of the same size: git compares the contents
 	return root, first, second, ran
 }
 
 func TestNothingOfTheCheckoutRuns(t *testing.T) {
-	needGit(t)
+	testenv.NeedGit(t)
 	root, first, second, ran := hostileRepository(t)
 	command := exec.Command("git", "status")
 	command.Dir = root
@@ -72,9 +73,9 @@ func TestNothingOfTheCheckoutRuns(t *testing.T) {
 
 // A checkout may contain a bare repository, with its configuration, in a folder.
 func TestBareRepositoryOfTheCheckout(t *testing.T) {
-	needGit(t)
+	testenv.NeedGit(t)
 	root := t.TempDir()
-	git(t, root, "init", "--quiet", "--bare", "bare")
+	testenv.Git(t, root, "init", "--quiet", "--bare", "bare")
 	if _, err := gitfiles.Open(t.Context(), filepath.Join(root, "bare")); err == nil {
 		t.Error("a bare repository is opened")
 	}
@@ -82,17 +83,17 @@ func TestBareRepositoryOfTheCheckout(t *testing.T) {
 
 // A partial clone fetches what it lacks, with a program that its configuration names.
 func TestNothingIsFetched(t *testing.T) {
-	needGit(t)
+	testenv.NeedGit(t)
 	root := t.TempDir()
-	git(t, root, "init", "--quiet")
-	git(t, root, "config", "uploadpack.allowFilter", "true")
-	write(t, root, "a.txt", "1")
-	first := commit(t, root)
+	testenv.Git(t, root, "init", "--quiet")
+	testenv.Git(t, root, "config", "uploadpack.allowFilter", "true")
+	testenv.WriteFile(t, root, "a.txt", "1")
+	first := testenv.Commit(t, root)
 	clone := filepath.Join(t.TempDir(), "clone")
-	git(t, root, "clone", "--quiet", "--filter=tree:0", "--no-checkout", "file://"+root, clone)
+	testenv.Git(t, root, "clone", "--quiet", "--filter=tree:0", "--no-checkout", "file://"+root, clone)
 	ran := filepath.Join(root, "ran")
-	write(t, root, "program", "#!/bin/sh\ntouch "+ran+"\nexit 1\n")
-	git(t, clone, "config", "remote.origin.uploadpack", filepath.Join(root, "program"))
+	testenv.WriteFile(t, root, "program", "#!/bin/sh\ntouch "+ran+"\nexit 1\n")
+	testenv.Git(t, clone, "config", "remote.origin.uploadpack", filepath.Join(root, "program"))
 	command := exec.Command("git", "ls-tree", "-r", first)
 	command.Dir = clone
 	_ = command.Run()
@@ -111,16 +112,16 @@ func TestNothingIsFetched(t *testing.T) {
 
 // A package manager puts node_modules/.bin first into PATH, and a checkout may contain it.
 func TestGitOfTheCheckout(t *testing.T) {
-	needGit(t)
+	testenv.NeedGit(t)
 	root := t.TempDir()
-	git(t, root, "init", "--quiet")
-	write(t, root, "a.txt", "1")
-	head := commit(t, root)
+	testenv.Git(t, root, "init", "--quiet")
+	testenv.WriteFile(t, root, "a.txt", "1")
+	head := testenv.Commit(t, root)
 	for _, folder := range []string{"bin", "packages/app/bin", "node_modules/.bin"} {
-		write(t, root, folder+"/git", "#!/bin/sh\ntouch "+root+"/ran\n")
+		testenv.WriteFile(t, root, folder+"/git", "#!/bin/sh\ntouch "+root+"/ran\n")
 	}
 	elsewhere := t.TempDir()
-	write(t, elsewhere, "node_modules/.bin/git", "#!/bin/sh\ntouch "+root+"/ran\n")
+	testenv.WriteFile(t, elsewhere, "node_modules/.bin/git", "#!/bin/sh\ntouch "+root+"/ran\n")
 	links := t.TempDir()
 	if err := errors.Join(os.Symlink(filepath.Join(root, "bin", "git"), filepath.Join(links, "git")),
 		os.Symlink(filepath.Join(root, "bin"), filepath.Join(links, "bin"))); err != nil {
@@ -156,13 +157,13 @@ func TestGitOfTheCheckout(t *testing.T) {
 
 // Variables of a hook, or of a .env file, name another repository or a program.
 func TestEnvironment(t *testing.T) {
-	needGit(t)
+	testenv.NeedGit(t)
 	root := t.TempDir()
-	git(t, root, "init", "--quiet")
-	write(t, root, "a.txt", "1")
-	head := commit(t, root)
+	testenv.Git(t, root, "init", "--quiet")
+	testenv.WriteFile(t, root, "a.txt", "1")
+	head := testenv.Commit(t, root)
 	config := t.TempDir()
-	write(t, config, "git/config", "[core]\n\tworktree = /\n[include]\n\tpath = /does/not/exist\n[")
+	testenv.WriteFile(t, config, "git/config", "[core]\n\tworktree = /\n[include]\n\tpath = /does/not/exist\n[")
 	for name, value := range map[string]string{
 		"GIT_DIR": t.TempDir(), "GIT_INDEX_FILE": "/x", "GIT_CONFIG_GLOBAL": filepath.Join(config, "git/config"),
 		"GIT_EXEC_PATH": config, "GIT_TRACE": filepath.Join(root, "trace"), "XDG_CONFIG_HOME": config,
@@ -178,9 +179,9 @@ func TestEnvironment(t *testing.T) {
 
 // git waits for a FIFO of the checkout; the caller's limit counts.
 func TestTimeLimit(t *testing.T) {
-	needGit(t)
+	testenv.NeedGit(t)
 	root := t.TempDir()
-	git(t, root, "init", "--quiet")
+	testenv.Git(t, root, "init", "--quiet")
 	if err := errors.Join(os.Remove(filepath.Join(root, ".git/config")), exec.Command("mkfifo", filepath.Join(root, ".git/config")).Run()); err != nil {
 		t.Skip(err)
 	}

@@ -2,52 +2,14 @@ package gitfiles_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/gitfiles"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
-
-// git runs a command as the user would.
-func git(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	command := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main"}, args...)...)
-	command.Dir = dir
-	out, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-func write(t *testing.T, dir, name, content string) {
-	t.Helper()
-	file := filepath.Join(dir, name)
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(content), 0o755); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func commit(t *testing.T, dir string) string {
-	t.Helper()
-	git(t, dir, "add", "--all")
-	git(t, dir, "commit", "--quiet", "--message", "x")
-	return git(t, dir, "rev-parse", "HEAD")
-}
-
-func needGit(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
-	t.Setenv("HOME", t.TempDir())
-}
 
 func open(t *testing.T, dir string) *gitfiles.Repository {
 	t.Helper()
@@ -60,24 +22,24 @@ func open(t *testing.T, dir string) *gitfiles.Repository {
 
 // The workspace is a folder of the repository, and file names are as hostile as git allows.
 func TestFiles(t *testing.T) {
-	needGit(t)
+	testenv.NeedGit(t)
 	root := t.TempDir()
-	git(t, root, "init", "--quiet")
+	testenv.Git(t, root, "init", "--quiet")
 	dir := filepath.Join(root, "web app")
-	write(t, dir, ".gitignore", "*.log\n")
-	write(t, dir, "a.txt", "1")
-	write(t, dir, "-n\x1b[2J\nü.txt", "1")
-	write(t, root, "outside.txt", "1")
-	first := commit(t, root)
+	testenv.WriteFile(t, dir, ".gitignore", "*.log\n")
+	testenv.WriteFile(t, dir, "a.txt", "1")
+	testenv.WriteFile(t, dir, "-n\x1b[2J\nü.txt", "1")
+	testenv.WriteFile(t, root, "outside.txt", "1")
+	first := testenv.Commit(t, root)
 	for _, name := range []string{"a.txt", "-n\x1b[2J\nü.txt"} {
-		write(t, dir, name, "2")
+		testenv.WriteFile(t, dir, name, "2")
 	}
-	write(t, root, "outside.txt", "2")
-	second := commit(t, root)
-	write(t, dir, "a.txt", "3")
-	write(t, dir, "new/b.txt", "1")
-	write(t, root, "outside-new.txt", "1")
-	write(t, dir, "debug.log", "1")
+	testenv.WriteFile(t, root, "outside.txt", "2")
+	second := testenv.Commit(t, root)
+	testenv.WriteFile(t, dir, "a.txt", "3")
+	testenv.WriteFile(t, dir, "new/b.txt", "1")
+	testenv.WriteFile(t, root, "outside-new.txt", "1")
+	testenv.WriteFile(t, dir, "debug.log", "1")
 
 	repository := open(t, dir)
 	if got := gitfiles.Head(t.Context(), dir); got != second || repository.Head(t.Context()) != second {
@@ -110,15 +72,15 @@ func expect(t *testing.T, what string, want []string) func([]string, error) {
 }
 
 func TestShallowClone(t *testing.T) {
-	needGit(t)
+	testenv.NeedGit(t)
 	root := t.TempDir()
-	git(t, root, "init", "--quiet")
-	write(t, root, "a.txt", "1")
-	first := commit(t, root)
-	write(t, root, "a.txt", "2")
-	commit(t, root)
+	testenv.Git(t, root, "init", "--quiet")
+	testenv.WriteFile(t, root, "a.txt", "1")
+	first := testenv.Commit(t, root)
+	testenv.WriteFile(t, root, "a.txt", "2")
+	testenv.Commit(t, root)
 	clone := filepath.Join(t.TempDir(), "clone")
-	git(t, root, "clone", "--quiet", "--depth=1", "file://"+root, clone)
+	testenv.Git(t, root, "clone", "--quiet", "--depth=1", "file://"+root, clone)
 	repository := open(t, clone)
 	if repository.Knows(t.Context(), first) || !repository.IsShallow(t.Context()) {
 		t.Error("a shallow clone is not seen")
@@ -130,11 +92,11 @@ func TestShallowClone(t *testing.T) {
 
 // Only full hashes may become arguments: a ref can be named like an option.
 func TestOnlyHashes(t *testing.T) {
-	needGit(t)
+	testenv.NeedGit(t)
 	root := t.TempDir()
-	git(t, root, "init", "--quiet")
-	write(t, root, "a.txt", "1")
-	head := commit(t, root)
+	testenv.Git(t, root, "init", "--quiet")
+	testenv.WriteFile(t, root, "a.txt", "1")
+	head := testenv.Commit(t, root)
 	repository := open(t, root)
 	out := filepath.Join(root, "out")
 	for _, hostile := range []string{"", "HEAD", "main", head[:12], "--output=" + out, head + "\n", strings.ToUpper(head) + " ", head + "^"} {
@@ -154,7 +116,7 @@ func TestOnlyHashes(t *testing.T) {
 }
 
 func TestWithoutRepository(t *testing.T) {
-	needGit(t)
+	testenv.NeedGit(t)
 	dir := t.TempDir()
 	if got := gitfiles.Head(t.Context(), dir); got != "" {
 		t.Errorf("got %q, want nothing", got)
@@ -162,7 +124,7 @@ func TestWithoutRepository(t *testing.T) {
 	if _, err := gitfiles.Open(t.Context(), dir); err == nil {
 		t.Error("Open succeeds")
 	}
-	git(t, dir, "init", "--quiet")
+	testenv.Git(t, dir, "init", "--quiet")
 	if got := gitfiles.Head(t.Context(), dir); got != "" {
 		t.Errorf("before the first commit: got %q, want nothing", got)
 	}

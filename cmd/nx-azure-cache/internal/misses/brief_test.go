@@ -14,6 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/history"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // pastRuns are records of other runs, and then an error.
@@ -96,7 +97,7 @@ func TestBrief(t *testing.T) {
 // A brief search asks nothing that takes long in a large checkout, and ends with its context.
 func TestBriefIsQuick(t *testing.T) {
 	root, first, second := workspaceOf(t)
-	write(t, root, "new.txt", "1")
+	testenv.WriteFile(t, root, "new.txt", "1")
 	earlier, this := runOf("1", "a", now.Add(-time.Hour), "11"), runOf("2", "a", now, "22")
 	earlier.Source.Commit, this.Source.Commit = first, second
 	evidence := briefEvidence(t.Context(), root, this)
@@ -108,9 +109,9 @@ func TestBriefIsQuick(t *testing.T) {
 		t.Errorf("got %+v", evidence)
 	}
 	for i := range briefChanges {
-		write(t, root, fmt.Sprintf("many/%d", i), "1")
+		testenv.WriteFile(t, root, fmt.Sprintf("many/%d", i), "1")
 	}
-	this.Source.Commit = commit(t, root)
+	this.Source.Commit = testenv.Commit(t, root)
 	if got := briefEvidence(t.Context(), root, this).Changes(&causes.Run{Commit: first}).Committed; len(got) != briefChanges {
 		t.Errorf("compares %d files", len(got))
 	}

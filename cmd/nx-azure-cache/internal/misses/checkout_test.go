@@ -2,7 +2,6 @@ package misses
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,51 +11,22 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // workspaceOf returns a repository with two commits.
 func workspaceOf(t *testing.T) (root, first, second string) {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
-	t.Setenv("HOME", t.TempDir())
+	testenv.NeedGit(t)
 	root = t.TempDir()
-	run(t, root, "init", "--quiet")
-	write(t, root, ".gitignore", "dist\n.nx\n")
-	write(t, root, "a.txt", "1")
-	write(t, root, "package.json", `{"dependencies": {"ms": "1.0.0"}}`)
-	first = commit(t, root)
-	write(t, root, "a.txt", "2")
-	write(t, root, "package.json", `{"dependencies": {"ms": "2.0.0"}}`)
-	return root, first, commit(t, root)
-}
-
-func run(t *testing.T, root string, args ...string) string {
-	t.Helper()
-	out, err := exec.Command("git", append([]string{"-C", root, "-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("git %q: %v\n%s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-func write(t *testing.T, root, name, content string) {
-	t.Helper()
-	file := filepath.Join(root, name)
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func commit(t *testing.T, root string) string {
-	t.Helper()
-	run(t, root, "add", "--all")
-	run(t, root, "commit", "--quiet", "--message", "x")
-	return run(t, root, "rev-parse", "HEAD")
+	testenv.Git(t, root, "init", "--quiet")
+	testenv.WriteFile(t, root, ".gitignore", "dist\n.nx\n")
+	testenv.WriteFile(t, root, "a.txt", "1")
+	testenv.WriteFile(t, root, "package.json", `{"dependencies": {"ms": "1.0.0"}}`)
+	first = testenv.Commit(t, root)
+	testenv.WriteFile(t, root, "a.txt", "2")
+	testenv.WriteFile(t, root, "package.json", `{"dependencies": {"ms": "2.0.0"}}`)
+	return root, first, testenv.Commit(t, root)
 }
 
 func open(t *testing.T, root, commit string, isLocal bool) *checkout {
@@ -67,7 +37,7 @@ func open(t *testing.T, root, commit string, isLocal bool) *checkout {
 
 func TestChanges(t *testing.T) {
 	root, first, second := workspaceOf(t)
-	write(t, root, "new.txt", "1")
+	testenv.WriteFile(t, root, "new.txt", "1")
 	for name, test := range map[string]struct {
 		here, there            string
 		isLocal                bool
@@ -104,7 +74,7 @@ func TestChanges(t *testing.T) {
 func TestShallowClone(t *testing.T) {
 	root, first, second := workspaceOf(t)
 	clone := filepath.Join(t.TempDir(), "clone")
-	run(t, root, "clone", "--quiet", "--depth=1", "file://"+root, clone)
+	testenv.Git(t, root, "clone", "--quiet", "--depth=1", "file://"+root, clone)
 	if got := open(t, clone, second, true).changes(&causes.Run{Commit: first}); !strings.Contains(got.Problem, "git fetch --unshallow") {
 		t.Errorf("got %+v", got)
 	}
@@ -119,7 +89,7 @@ func TestPackages(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	write(t, root, "package.json", `{"dependencies": {"ms": "3.0.0"}}`)
+	testenv.WriteFile(t, root, "package.json", `{"dependencies": {"ms": "3.0.0"}}`)
 	if got := open(t, root, second, true).versions(&causes.Run{Commit: first}); !slices.Equal(got, []string{"ms 1.0.0 → 3.0.0"}) {
 		t.Errorf("not committed: got %q", got)
 	}
@@ -129,7 +99,7 @@ func TestModified(t *testing.T) {
 	root, _, second := workspaceOf(t)
 	then := time.Now().Add(-time.Hour)
 	for _, name := range []string{"dist/new.js", "dist/old.js"} {
-		write(t, root, name, "1")
+		testenv.WriteFile(t, root, name, "1")
 	}
 	if err := os.Chtimes(filepath.Join(root, "dist/old.js"), then, then); err != nil {
 		t.Fatal(err)
@@ -156,7 +126,7 @@ func TestModified(t *testing.T) {
 // The project graph belongs to the checkout.
 func TestProjectRoot(t *testing.T) {
 	root := t.TempDir()
-	write(t, root, graphFile, `{"nodes": {"shop": {"data": {"root": "apps/shop"}}, "top": {"data": {"root": "."}}, "evil": {"data": {"root": "../../etc"}}, "abs": {"data": {"root": "/etc"}}}}`)
+	testenv.WriteFile(t, root, graphFile, `{"nodes": {"shop": {"data": {"root": "apps/shop"}}, "top": {"data": {"root": "."}}, "evil": {"data": {"root": "../../etc"}}, "abs": {"data": {"root": "/etc"}}}}`)
 	c := &checkout{root: root}
 	for project, want := range map[string]string{"shop": "apps/shop", "top": ".", "evil": "", "abs": "", "none": ""} {
 		if got, ok := c.projectRoot(project); got != want || ok != (want != "") {
@@ -164,7 +134,7 @@ func TestProjectRoot(t *testing.T) {
 		}
 	}
 	for name, content := range map[string]string{"not JSON": "{", "other types": `{"nodes": []}`} {
-		write(t, root, graphFile, content)
+		testenv.WriteFile(t, root, graphFile, content)
 		if got, ok := (&checkout{root: root}).projectRoot("shop"); ok {
 			t.Errorf("%s: got %q", name, got)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/recording"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // folder returns the folder of a process.
@@ -76,17 +76,10 @@ func (*failing) Put(context.Context, string, io.ReadSeeker, cache.Metadata) erro
 
 // git names the commit of a developer's run. It is not asked in CI, whose variables say it.
 func TestCommit(t *testing.T) {
+	testenv.NeedGit(t)
 	workspace := t.TempDir()
-	for _, args := range [][]string{
-		{"init", "--quiet"},
-		{"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--allow-empty", "-m", "x"},
-	} {
-		command := exec.Command("git", args...)
-		command.Dir = workspace
-		if text, err := command.CombinedOutput(); err != nil {
-			t.Skipf("git: %v: %s", err, text)
-		}
-	}
+	testenv.Git(t, workspace, "init", "--quiet")
+	testenv.Commit(t, workspace)
 	for scope, want := range map[trust.Scope]int{trust.Local: 40, "pr-7": 0} {
 		got := record()
 		k := recording.Keeper{Scope: scope, Workspace: workspace}
