@@ -284,20 +284,20 @@
 // The server first handles the requests and local hits before runEnded, and waits for the
 // outcome of each accepted entry. It stops waiting when the time drain since runEnded is
 // nearly over, or when a signal ends the server. Then it keeps the record, within that time;
-// after a signal it uploads none. If stdin ends meanwhile, the
-// session ends when the record is kept; shutdown responds after that. The server ignores
-// runEnded after shutdown, before the response to initialize, and the second time. The
-// record does not have what the server does for later requests.
+// after a signal it uploads none. If stdin ends meanwhile, the session ends when the record
+// is kept; shutdown responds after that. The server ignores runEnded after shutdown, before
+// the response to initialize, and the second time. The record does not have what the server
+// does for later requests.
 //
 // The server keeps the whole record in the cache directory. What it uploads has no task that
 // the settings exclude.
 //
 // The client should wait for the record in CI, if the run uploads it, writes the summary of
-// its job or verifies hits: initialize returns recordAwaited, and the state file (see [State]) has recording.
-// Otherwise the client waits for nothing that it has not sent. recording is set from before
-// the file is removed until the record is kept. waiting does not count it. recordProblem
-// says afterwards why the record is not stored: a whole line, of the diagnostic NXAC103. No
-// notification reports it.
+// its job or verifies hits: initialize returns recordAwaited, and the state file (see
+// [State]) has recording. Otherwise the client waits for nothing that it has not sent.
+// recording is set from before the file is removed until the record is kept. waiting does not
+// count it. recordProblem says afterwards why the record is not stored: a whole line, of the
+// diagnostic NXAC103. No notification reports it.
 //
 // # Strings and files
 //

@@ -73,8 +73,8 @@ func publish(folder *scratch.Folder, record *runs.Record) error {
 	return err
 }
 
-// store stores the record with one request, within putTimeout. A record that is there already has been stored by
-// an attempt whose response was lost.
+// store stores the record with one request, within putTimeout. A record that is there
+// already has been stored by an attempt whose response was lost.
 func (k *Keeper) store(ctx context.Context, record *runs.Record) error {
 	if !k.IsStored() {
 		return nil
