@@ -16,8 +16,8 @@ import (
 // memory, rejects what no version writes, and returns strings that are safe to print. It
 // checks neither digest nor signature, see [Open] and [Verify].
 func Decode(body []byte) (*Record, error) {
-	if len(body) > maxBody {
-		return nil, fmt.Errorf("the record has more than %d bytes", maxBody)
+	if len(body) > MaxBody {
+		return nil, fmt.Errorf("the record has more than %d bytes", MaxBody)
 	}
 	plain, err := zstd.NewReader(bytes.NewReader(body),
 		zstd.WithDecoderMaxWindow(maxWindow),
@@ -225,9 +225,17 @@ func (d *decoder) finish(fields map[string]json.RawMessage) error {
 		return err
 	}
 	inputs, tasks := d.record.Inputs, d.record.Tasks
-	if err := json.Unmarshal(encoded, &d.record); err != nil {
+	// Package json ignores the case of names: a field "Tasks" must not replace what is
+	// checked.
+	var header struct {
+		Record
+		Inputs ignored `json:"inputs"`
+		Tasks  ignored `json:"tasks"`
+	}
+	if err := json.Unmarshal(encoded, &header); err != nil {
 		return err
 	}
+	d.record = header.Record
 	d.record.Inputs, d.record.Tasks = inputs, tasks
 	for i := range tasks {
 		if list := tasks[i].Inputs; len(list) > 0 && list[len(list)-1] >= len(inputs) {
@@ -236,6 +244,12 @@ func (d *decoder) finish(fields map[string]json.RawMessage) error {
 	}
 	return d.record.normalize()
 }
+
+// ignored is a value that is not read.
+type ignored struct{}
+
+// UnmarshalJSON does nothing.
+func (*ignored) UnmarshalJSON([]byte) error { return nil }
 
 // indices is an ascending list with a limit.
 type indices struct {

@@ -50,7 +50,7 @@ func Encode(r *Record) ([]byte, error) {
 			return nil, err
 		}
 		body := encoder().EncodeAll(plain, nil)
-		if len(body) <= maxBody && len(plain) <= plainOf(body) {
+		if len(body) <= MaxBody && len(plain) <= plainOf(body) {
 			return body, nil
 		}
 		written.shrink()
@@ -85,7 +85,7 @@ func marshal(value any) ([]byte, error) {
 // takeTasks copies the tasks of another record, and the inputs that they have. If there is
 // no room for all, misses come first.
 func (r *Record) takeTasks(from *Record) {
-	tasks := make([]*Task, 0, len(from.Tasks)) // nil if it is left out
+	tasks := make([]*Task, 0, len(from.Tasks))
 	seen := make(map[string]bool, len(from.Tasks))
 	for _, task := range from.Tasks {
 		if task.normalize() != nil || seen[task.ID] {

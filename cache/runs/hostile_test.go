@@ -14,8 +14,10 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 )
 
 // fields returns the fields of a sound record, some of them changed.
@@ -362,6 +364,9 @@ func FuzzDecodeJSON(f *testing.F) {
 		f.Add(decompress(f, content))
 	}
 	f.Add(decompress(f, body(f, tasks(task(map[string]any{"id": "\x1b[2J", "hash": "../x"})))))
+	for _, changes := range variants {
+		f.Add(decompress(f, body(f, changes)))
+	}
 	f.Fuzz(func(t *testing.T, plain []byte) {
 		checkDecode(t, compress(t, plain, zstd.WithEncoderLevel(zstd.SpeedFastest)))
 	})
@@ -378,6 +383,9 @@ func checkDecode(t *testing.T, content []byte) {
 	}
 	checkStrings(t, record)
 	for _, task := range record.Tasks {
+		if taskhash.Check(task.Hash) != nil && task.Hash != "" || diagnostic.URL(task.Diagnostic) == "" && task.Diagnostic != "" {
+			t.Errorf("got the hash %q, the diagnostic %q", task.Hash, task.Diagnostic)
+		}
 		for _, i := range task.Inputs {
 			if i < 0 || i >= len(record.Inputs) {
 				t.Errorf("got the index %d of %d", i, len(record.Inputs))

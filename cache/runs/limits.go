@@ -23,7 +23,6 @@ const (
 	// MaxBody is the size of the largest body, in bytes.
 	MaxBody = 4 << 20
 
-	maxBody    = MaxBody
 	maxPlain   = 64 << 20  // bytes of JSON
 	maxElement = 4 << 20   // bytes of a task, of an input, or of another field
 	maxWindow  = 8 << 20   // of zstd, in bytes
