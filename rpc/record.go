@@ -213,7 +213,7 @@ func (s *server) recordLookup(params *RetrieveParams, hit *cache.Hit, err error)
 	case errors.Is(err, cache.ErrNotFound):
 		s.recorder.Miss(params.Hash, "", recorder.Problem{})
 	case isUnreadable:
-		s.recorder.Miss(params.Hash, runs.LookupDamaged, s.problem(err.Error(), diagnostic.EntryUnreadable, params.CacheDirectory))
+		s.recorder.Miss(params.Hash, runs.LookupUnreadable, s.problem(err.Error(), diagnostic.EntryUnreadable, params.CacheDirectory))
 	case errors.Is(err, cache.ErrDamaged):
 		s.recorder.Miss(params.Hash, runs.LookupDamaged, s.problemOf(err, params.CacheDirectory))
 	case !errors.Is(err, context.Canceled):

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 )
 
 // unreadable is a storage whose blobs exist but cannot be read.
@@ -36,5 +38,19 @@ func TestUnreadableEntryIsAMiss(t *testing.T) {
 	}
 	if warnings != 1 {
 		t.Errorf("got %d warnings, want one", warnings)
+	}
+}
+
+// In the record, the entry is not damaged: Totals count a miss.
+func TestRecordOfUnreadableEntry(t *testing.T) {
+	k, dir := startKeeping(t, new(unreadable), time.Minute, succeeds), t.TempDir()
+	k.call("retrieve", retrieveParams("1", dir), nil)
+	k.handOver(dir, oneTask)
+	record := <-k.kept
+	if task := record.Tasks[0]; task.Lookup != runs.LookupUnreadable || task.Diagnostic != "NXAC084" || !strings.Contains(task.Reason, "archive tier") {
+		t.Errorf("got %+v", task)
+	}
+	if record.Totals.Misses != 1 || record.Totals.Damaged != 0 {
+		t.Errorf("got %+v", record.Totals)
 	}
 }

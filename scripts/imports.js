@@ -210,8 +210,13 @@ const allowed = {
     'cmd/nx-azure-cache/internal/taskfilter',
     'cmd/nx-azure-cache/internal/terminal',
   ],
-  // It concludes from records, and reads nothing.
-  'cmd/nx-azure-cache/internal/causes': ['cache', 'cache/runs', 'cache/trust'],
+  // It concludes from records, and reads nothing. Of git, it knows the form of a hash.
+  'cmd/nx-azure-cache/internal/causes': [
+    'cache',
+    'cache/runs',
+    'cache/trust',
+    'cmd/nx-azure-cache/internal/gitfiles',
+  ],
   // It asks the storage and git, and prints.
   'cmd/nx-azure-cache/internal/misses': [
     'cache',

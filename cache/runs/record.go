@@ -128,6 +128,9 @@ type Lookup string
 const (
 	LookupDamaged Lookup = "damaged" // an entry exists, and must not be used
 	LookupFailed  Lookup = "failed"  // the storage failed
+	// LookupUnreadable: an entry exists, and its state prevents reading it: it is in the
+	// archive tier, for example.
+	LookupUnreadable Lookup = "unreadable"
 	// LookupVerify: azure.verify treated the hit as a miss. LookupDiffers: so, and the
 	// task made another result.
 	LookupVerify  Lookup = "verify"
@@ -138,7 +141,7 @@ const (
 
 func (l Lookup) isKnown() bool {
 	switch l {
-	case "", LookupDamaged, LookupFailed, LookupVerify, LookupDiffers:
+	case "", LookupDamaged, LookupFailed, LookupUnreadable, LookupVerify, LookupDiffers:
 		return true
 	}
 	return false

@@ -8,7 +8,9 @@ type Cause struct {
 	// Name is of the project, variable, command, package, scope or system.
 	Name string `json:"name,omitempty"`
 	// Inputs are the names of Nx for the inputs that differ.
-	Inputs []string `json:"inputs,omitempty"`
+	// OmittedInputs is the number of others, if there are many that only one run has.
+	Inputs        []string `json:"inputs,omitempty"`
+	OmittedInputs int      `json:"omittedInputs,omitempty"`
 	// Files are the first changed files of the inputs. Omitted is the number of others.
 	Files   []string `json:"files,omitempty"`
 	Omitted int      `json:"omittedFiles,omitempty"`

@@ -113,6 +113,18 @@ func TestHiddenInputs(t *testing.T) {
 	}
 }
 
+// What differs may be in a project that stored records leave out.
+func TestOnlyHiddenInputs(t *testing.T) {
+	here := recordOf("here", 0, "shop:build | 2 | stored | a=1 | secret-lib:ProjectConfiguration=1 | secret-lib:libs/secret/**/*=1")
+	there := recordOf("there", 60, "shop:build | 1 | stored | a=1")
+	there.Omitted = 2
+	got := explain(here, workspace(), there)
+	expectCauses(t, got, "unknown-input")
+	if text := got[0].Causes[0].Text; !strings.Contains(text, "azure.exclude") || strings.Contains(text, "equal") {
+		t.Errorf("got %q", text)
+	}
+}
+
 // A run that did not make a result tells nothing about storing it.
 func TestNothingMade(t *testing.T) {
 	here := recordOf("here", 0, "shop:build | 2 | stored | a=1")
@@ -225,6 +237,7 @@ func TestReasons(t *testing.T) {
 	}{
 		"lookup failed":          {with(miss, lookup(runs.LookupFailed)), []*runs.Record{near}, "lookup-failed", "because"},
 		"damaged":                {with(miss, lookup(runs.LookupDamaged)), []*runs.Record{near}, "damaged", "because"},
+		"in the archive tier":    {with("shop:build | 2 | existing", lookup(runs.LookupUnreadable)), []*runs.Record{near}, "unreadable", "cannot be read: because"},
 		"verify":                 {with("shop:build | 2 | existing", lookup(runs.LookupVerify)), []*runs.Record{near}, "verify", "the result was the same"},
 		"verify, not stored":     {with("shop:build | 2 | not-stored", lookup(runs.LookupVerify)), nil, "verify", "the results were not compared: because"},
 		"verify, entry gone":     {with(miss, lookup(runs.LookupVerify)), nil, "verify", "not compared"},
@@ -234,7 +247,8 @@ func TestReasons(t *testing.T) {
 		"excluded":               {with("shop:build | 2 | excluded", nil), []*runs.Record{near}, "excluded", "azure.exclude"},
 		"gone":                   {with(miss, nil), []*runs.Record{past(60, miss, nil), near}, "gone trusted", "2026-11-30 09:01 UTC"},
 		"gone, read last":        {with(miss, nil), []*runs.Record{past(60, "shop:build | 2 | remote-hit", nil)}, "gone trusted", "read it"},
-		"stored meanwhile":       {with(miss, nil), []*runs.Record{past(0, miss, nil)}, "exists trusted", "while this one ran"},
+		"stored meanwhile":       {with(miss, inPR), []*runs.Record{past(0, miss, nil)}, "exists trusted", "while this one ran"},
+		"stored before it could": {with("shop:build | 2 | existing | a=2", nil), []*runs.Record{past(0, miss, nil)}, "exists trusted", "while this one ran"},
 		"stored later":           {with(miss, nil), []*runs.Record{past(-10, miss, nil), near}, "other-input a", "a differs"},
 		"existing":               {with("shop:build | 2 | existing | a=2", nil), []*runs.Record{past(60, miss, nil)}, "exists", "existed"},
 		"stored in pr-7":         {with(miss, nil), []*runs.Record{past(60, miss, inPR), near}, "other-scope pr-7", "this run reads trusted"},
@@ -268,9 +282,13 @@ func TestUnstable(t *testing.T) {
 		Changes: func(*causes.Run) causes.Changes {
 			return causes.Changes{Uncommitted: []string{"apps/shop/build-info.ts"}}
 		},
-		Modified: func([]string, time.Time) []string { return []string{"dist/words/w.js"} },
+		Modified: func([]string, time.Time) []string { return []string{"dist/words/w.js", "gen/stamp.json"} },
 	}
-	for input, want := range map[string]bool{"shop:apps/shop/**/*": true, "env:BUILD_TIME": true, "**/*.js:dist/words": true, "runtime:date": true, "command": false} {
+	for input, want := range map[string]bool{
+		"env:BUILD_TIME": true, "**/*.js:dist/words": true, "runtime:date": true, "command": false, "shop:apps/other/**/*": true,
+		"files:[gen/**/*]": true, "shop:gen/**/*": true, // git ignores the file
+		"shop:apps/shop/**/*": false, "workspace:[{workspaceRoot}/apps/**/*]": false, // a person has edited it
+	} {
 		here := recordOf("here", 0, "shop:build | 2 | stored | "+input+"=2")
 		there := recordOf("there", 60, "shop:build | 1 | stored | "+input+"=1")
 		got := explain(here, evidence, there)[0].Causes[0]

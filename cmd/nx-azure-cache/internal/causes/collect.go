@@ -32,22 +32,25 @@ func RunOf(record *runs.Record) *Run {
 
 // event is what a run did with a task.
 type event struct {
-	run  *Run
-	task runs.Task // without its inputs
+	run   *Run
+	scope trust.Scope // that has the entry, or that the run writes
+	task  runs.Task   // without its inputs
 }
 
 func (e *event) isOlderThan(run *Run) bool { return e == nil || e.run.Ended.Before(run.Ended) }
 
 // wanted is a task that is explained, with what other runs did with it.
 type wanted struct {
-	task *runs.Task
+	task   *runs.Task
+	inputs []int // see [Collector.distinct]
 
 	nearest *comparison // with the nearest stored result of another hash
 	lost    *event      // the newest that stored another hash of the task not at all
 	foreign *event      // the newest of the task in a scope that the run does not read
 
-	// Of the same hash: the newest that stored it before the run, or while it ran; that
-	// stored it in a scope that the run does not read; that did not store it.
+	// Of the same hash: the newest that stored or read it before the run; that stored it while
+	// the run ran; that stored or read it in a scope that the run does not read; that did not
+	// store it.
 	before, during, elsewhere, notStored *event
 }
 
@@ -57,8 +60,16 @@ type comparison struct {
 	// equal is the number of equal inputs, or -1 if one of the records has no inputs.
 	equal, different int
 	changed          []string // with another value
-	here, there      []string // that only one of the tasks has
+	here, there      []string // that only one of the tasks has: the first maxOnly of each
+	omitted          int      // the number of others
+	// isHidden reports whether only one of the tasks has inputs that the other record may
+	// leave out.
+	isHidden bool
 }
+
+// maxOnly is how many names of each task a comparison keeps. Those of other records could
+// take any memory. The others are names of the record that is explained.
+const maxOnly = 100
 
 func (c comparison) isNearerThan(other *comparison) bool {
 	switch {
@@ -81,9 +92,10 @@ type Collector struct {
 	byID   map[string]*wanted
 	byHash map[string][]*wanted
 
-	inputs map[runs.Input]int // index of each input of the record
-	marks  []int              // per input: the number of the comparison that has it
-	mark   int
+	inputs   map[runs.Input]int // index of each input of the record, the first one of equal ones
+	repeated bool               // the record has equal inputs
+	marks    []int              // per input: the number of the comparison that has it
+	mark     int
 
 	// Readable is how many records of scopes the collector has seen that the run reads.
 	Readable int
@@ -98,15 +110,35 @@ func New(record *runs.Record, tasks []*runs.Task, reads []trust.Scope) *Collecto
 		marks:  make([]int, len(record.Inputs)),
 	}
 	for i, in := range record.Inputs {
-		c.inputs[in] = i
+		if _, ok := c.inputs[in]; ok {
+			c.repeated = true
+		} else {
+			c.inputs[in] = i
+		}
 	}
 	for _, task := range tasks {
-		w := &wanted{task: task}
+		w := &wanted{task: task, inputs: c.distinct(task.Inputs)}
 		c.tasks = append(c.tasks, w)
 		c.byID[task.ID] = w
-		c.byHash[task.Hash] = append(c.byHash[task.Hash], w)
+		if task.Hash != "" {
+			c.byHash[task.Hash] = append(c.byHash[task.Hash], w)
+		}
 	}
 	return c
+}
+
+// distinct returns the inputs of a task, with the first one of equal inputs for each. A record
+// that was never encoded may have equal inputs: different values may have equal tags.
+func (c *Collector) distinct(inputs []int) []int {
+	if !c.repeated || inputs == nil {
+		return inputs
+	}
+	distinct := make([]int, len(inputs))
+	for i, input := range inputs {
+		distinct[i] = c.inputs[c.record.Inputs[input]]
+	}
+	slices.Sort(distinct)
+	return slices.Compact(distinct)
 }
 
 // Add compares the run with another one.
@@ -114,7 +146,7 @@ func (c *Collector) Add(record *runs.Record) {
 	if record.Session == c.record.Session || record.Started.After(c.record.Ended) {
 		return // itself, or later
 	}
-	isReadable := slices.Contains(c.reads, record.Scope)
+	isReadable := c.isRead(record.Scope)
 	if isReadable {
 		c.Readable++
 	}
@@ -123,16 +155,16 @@ func (c *Collector) Add(record *runs.Record) {
 	for i := range record.Tasks {
 		task := &record.Tasks[i]
 		for _, w := range c.byHash[task.Hash] {
-			w.addSame(c.record, run, task, isReadable)
+			c.addSame(w, run, task)
 		}
 		w := c.byID[task.ID]
 		switch {
-		case w == nil || task.Hash == w.task.Hash:
+		case w == nil || task.Hash != "" && task.Hash == w.task.Hash:
 		case !isReadable:
-			keep(&w.foreign, run, task)
+			keep(&w.foreign, run, run.Scope, task)
 		case !task.IsStored():
 			if task.IsMiss() { // otherwise the run made no result
-				keep(&w.lost, run, task)
+				keep(&w.lost, run, run.Scope, task)
 			}
 		case record.Ended.Before(c.record.Ended):
 			if translated == nil {
@@ -143,26 +175,43 @@ func (c *Collector) Add(record *runs.Record) {
 	}
 }
 
-// addSame adds what a run did with the same hash.
-func (w *wanted) addSame(here *runs.Record, run *Run, task *runs.Task, isReadable bool) {
+func (c *Collector) isRead(scope trust.Scope) bool { return slices.Contains(c.reads, scope) }
+
+// addSame adds what a run did with the same hash. A run that read the entry may have read that
+// of this run, and tells nothing about who stored it.
+func (c *Collector) addSame(w *wanted, run *Run, task *runs.Task) {
+	scope := run.Scope // that has the entry
+	if task.Outcome == runs.RemoteHit && (task.From != "" || !c.isRead(scope)) {
+		scope = task.From
+	}
 	switch {
-	case task.IsStored() && !isReadable:
-		keep(&w.elsewhere, run, task)
-	case task.IsStored() && run.Ended.Before(here.Started):
-		keep(&w.before, run, task)
-	case task.IsStored():
-		keep(&w.during, run, task)
-	case isReadable && task.IsMiss():
-		keep(&w.notStored, run, task)
+	case !task.IsStored():
+		if c.isRead(scope) && task.IsMiss() {
+			keep(&w.notStored, run, scope, task)
+		}
+	case scope == "": // unknown
+	case !c.isRead(scope):
+		keep(&w.elsewhere, run, scope, task)
+	case !c.isRead(run.Scope): // it is not trusted to tell what this run reads
+	case run.Ended.Before(c.record.Started):
+		keep(&w.before, run, scope, task)
+	case task.Outcome == runs.Stored && !c.hasStored(w, scope):
+		keep(&w.during, run, scope, task)
 	}
 }
 
+// hasStored reports whether the run has stored the task in a scope, so that the scope did not
+// have it.
+func (c *Collector) hasStored(w *wanted, scope trust.Scope) bool {
+	return w.task.Outcome == runs.Stored && c.record.Scope == scope
+}
+
 // keep keeps the newest event.
-func keep(newest **event, run *Run, task *runs.Task) {
+func keep(newest **event, run *Run, scope trust.Scope, task *runs.Task) {
 	if (*newest).isOlderThan(run) {
 		kept := *task
 		kept.Inputs = nil
-		*newest = &event{run, kept}
+		*newest = &event{run, scope, kept}
 	}
 }
 
@@ -182,7 +231,7 @@ func (c *Collector) translate(inputs []runs.Input) []int {
 // compare keeps a stored result if it is nearer than the nearest one so far.
 func (c *Collector) compare(w *wanted, run *Run, record *runs.Record, task *runs.Task, translated []int) {
 	found := comparison{run: run, equal: -1}
-	if w.task.Inputs != nil && task.Inputs != nil {
+	if w.inputs != nil && task.Inputs != nil {
 		c.mark++
 		for _, i := range task.Inputs {
 			if index := translated[i]; index >= 0 {
@@ -190,32 +239,32 @@ func (c *Collector) compare(w *wanted, run *Run, record *runs.Record, task *runs
 			}
 		}
 		found.equal = 0
-		for _, i := range w.task.Inputs {
+		for _, i := range w.inputs {
 			if c.marks[i] == c.mark {
 				found.equal++
 			}
 		}
-		found.different = len(w.task.Inputs) + len(task.Inputs) - 2*found.equal
+		found.different = len(w.inputs) + len(task.Inputs) - 2*found.equal
 	}
 	if !found.isNearerThan(w.nearest) {
 		return
 	}
 	w.nearest = &comparison{run: run, equal: found.equal, different: found.different}
 	if found.equal >= 0 {
-		w.nearest.name(c, w.task, record, task, translated)
+		w.nearest.name(c, w.inputs, record, task, translated)
 	}
 }
 
 // name finds the names of the inputs that differ.
-func (found *comparison) name(c *Collector, here *runs.Task, record *runs.Record, there *runs.Task, translated []int) {
+func (found *comparison) name(c *Collector, here []int, record *runs.Record, there *runs.Task, translated []int) {
 	var only []string // here
-	for _, i := range here.Inputs {
+	for _, i := range here {
 		if c.marks[i] != c.mark {
 			only = append(only, c.record.Inputs[i].Name)
 		}
 	}
-	marked := make(map[int]bool, len(here.Inputs))
-	for _, i := range here.Inputs {
+	marked := make(map[int]bool, len(here))
+	for _, i := range here {
 		marked[i] = true
 	}
 	others := make(map[string]bool) // names that are only there, with this value
@@ -235,11 +284,21 @@ func (found *comparison) name(c *Collector, here *runs.Task, record *runs.Record
 	for name := range others {
 		found.there = append(found.there, name)
 	}
-	found.here = withoutHidden(found.here, record)
-	found.there = withoutHidden(found.there, c.record)
 	slices.Sort(found.changed)
-	slices.Sort(found.here)
-	slices.Sort(found.there)
+	found.here = found.only(found.here, record)
+	found.there = found.only(found.there, c.record)
+}
+
+// only returns the names that are kept of those that another record lacks.
+func (found *comparison) only(names []string, other *runs.Record) []string {
+	shown := withoutHidden(slices.Clone(names), other)
+	found.isHidden = found.isHidden || len(shown) < len(names)
+	slices.Sort(shown)
+	if more := len(shown) - maxOnly; more > 0 {
+		found.omitted += more
+		shown = slices.Clone(shown[:maxOnly])
+	}
+	return shown
 }
 
 // withoutHidden leaves out the inputs that another record may lack only because it was

@@ -24,6 +24,9 @@ func (x *explainer) compared(w *wanted) []Cause {
 	if len(near.here)+len(near.there) > 0 {
 		d.addList(near)
 	}
+	if len(d.causes) == 0 && near.isHidden {
+		return []Cause{x.hidden(near.run)}
+	}
 	if len(d.causes) == 0 {
 		return []Cause{x.unknown(near.run, "all recorded inputs are equal: a variable or the output of a command may differ")}
 	}
@@ -37,6 +40,13 @@ func (x *explainer) compared(w *wanted) []Cause {
 func (x *explainer) unknown(run *Run, text string) Cause {
 	return Cause{Kind: UnknownInput, Text: text, IsUnstable: x.sameCommit(run),
 		Fix: "compare by hand the variables and the versions of the tools that are inputs: of their values, a record keeps only 8 bits"}
+}
+
+// hidden is the cause that only inputs differ that one of the records may leave out.
+func (x *explainer) hidden(run *Run) Cause {
+	return Cause{Kind: UnknownInput, IsUnstable: x.sameCommit(run),
+		Text: "the inputs that differ may belong to projects that stored records leave out: azure.include or azure.exclude keeps them out of the cache",
+		Fix:  "check what changed in these projects since the other run"}
 }
 
 // differences collects the causes of one task.
@@ -115,28 +125,29 @@ func configurationFiles(in input, rootOf func(string) (string, bool)) []string {
 
 // addList adds that the tasks have different inputs.
 func (d *differences) addList(near *comparison) {
+	inputs := append(slices.Clone(near.here), near.there...)
 	if here := d.x.collector.record.Nx; here != "" && d.run.Nx != "" && here != d.run.Nx {
-		d.causes = append(d.causes, Cause{Kind: NxVersion, Name: here, Inputs: append(slices.Clone(near.here), near.there...),
+		d.causes = append(d.causes, Cause{Kind: NxVersion, Name: here, Inputs: inputs, OmittedInputs: near.omitted,
 			Text: fmt.Sprintf("this run has Nx %s, the other one %s", here, d.run.Nx),
 			Fix:  "the first run of a new version of Nx is a miss; use the same version on all machines"})
 		return
 	}
-	d.causes = append(d.causes, Cause{Kind: InputList, Inputs: append(slices.Clone(near.here), near.there...),
-		Text: "the task has other inputs than before: " + signed(near.here, near.there),
+	d.causes = append(d.causes, Cause{Kind: InputList, Inputs: inputs, OmittedInputs: near.omitted,
+		Text: "the task has other inputs than before: " + near.signed(),
 		Fix:  "expected once, after a change of inputs, namedInputs or the dependencies of the project"})
 }
 
-// signed lists inputs as in a diff.
-func signed(here, there []string) string {
+// signed lists the inputs that only one of the tasks has as in a diff.
+func (found *comparison) signed() string {
 	var all []string
-	for _, name := range here {
+	for _, name := range found.here {
 		all = append(all, "+"+name)
 	}
-	for _, name := range there {
+	for _, name := range found.there {
 		all = append(all, "-"+name)
 	}
 	if more := len(all) - maxFiles; more > 0 {
-		all = append(all[:maxFiles], fmt.Sprintf("and %d more", more))
+		all = append(all[:maxFiles], fmt.Sprintf("and %d more", more+found.omitted))
 	}
 	return strings.Join(all, ", ")
 }
@@ -186,10 +197,15 @@ func (d *differences) finish(cause *Cause) {
 		cause.Commit = d.files.commitOf(cause.Files[0])
 	}
 	if cause.Text == "" {
-		cause.IsUnstable = unstable && cause.Kind != Command && cause.Kind != OperatingSystem
+		cause.IsUnstable = unstable && cause.Kind != Command && cause.Kind != OperatingSystem && !d.isEdited(cause)
 		d.describe(cause)
 	}
 	if more := len(cause.Files) - maxFiles; more > 0 {
 		cause.Files, cause.Omitted = cause.Files[:maxFiles:maxFiles], more
 	}
+}
+
+// isEdited reports whether all files of a cause are uncommitted changes of the checkout.
+func (d *differences) isEdited(cause *Cause) bool {
+	return len(cause.Files) > 0 && !slices.ContainsFunc(cause.Files, func(file string) bool { return !d.files.isUncommitted[file] })
 }

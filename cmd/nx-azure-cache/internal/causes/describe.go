@@ -13,7 +13,7 @@ func (d *differences) describe(cause *Cause) {
 	switch cause.Kind {
 	case ProjectFiles, DependencyFiles:
 		cause.Text = d.filesText("files of "+cause.Name+" changed", cause)
-		cause.Fix = d.filesFix(cause)
+		cause.Fix = filesFix(cause)
 	case IgnoredFiles:
 		cause.Text = d.filesText("ignored or generated files are inputs and changed", cause)
 		cause.Fix = "if the result does not depend on them, exclude them from inputs (a pattern with !) or list them in .nxignore"
@@ -23,7 +23,7 @@ func (d *differences) describe(cause *Cause) {
 			what = "nx.json, .gitignore or .nxignore changed"
 		}
 		cause.Text = d.filesText(what, cause)
-		cause.Fix = d.filesFix(cause)
+		cause.Fix = filesFix(cause)
 	case JSONFields:
 		cause.Text = d.filesText("fields "+cause.Name+" of a JSON file changed", cause)
 	case DependencyOutputs:
@@ -117,15 +117,13 @@ func (d *differences) filesText(what string, cause *Cause) string {
 	return what
 }
 
-// filesFix says what to do about files that differ although both runs are of one commit.
-func (d *differences) filesFix(cause *Cause) string {
-	switch {
-	case !cause.IsUnstable:
+// filesFix says what to do about files that differ although both runs are of one commit. They
+// are unknown: those that are known are edited.
+func filesFix(cause *Cause) string {
+	if !cause.IsUnstable {
 		return ""
-	case len(cause.Files) == 0:
-		return "both runs are of one commit: a file that is not committed is an input. Commit it, exclude it from inputs, or list it in .nxignore"
 	}
-	return "both runs are of one commit. If a tool writes the file, exclude it from inputs, or list it in .nxignore"
+	return "both runs are of one commit: a file that is not committed is an input. Commit it, exclude it from inputs, or list it in .nxignore"
 }
 
 // head joins the first words, which may be names of files.

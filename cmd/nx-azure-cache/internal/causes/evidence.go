@@ -9,8 +9,8 @@ type Evidence struct {
 	Changes func(*Run) Changes
 	// Root returns the root of a project, relative to the workspace.
 	Root func(project string) (root string, ok bool)
-	// Modified returns files below folders of the workspace that changed after a time,
-	// whether git ignores them or not.
+	// Modified returns files below folders of the workspace that git ignores and that changed
+	// after a time.
 	Modified func(folders []string, after time.Time) []string
 	// LastChange returns the abbreviated hash of the commit that changed a file since
 	// another run, or "".
@@ -32,7 +32,8 @@ func (e *Evidence) isStopped() bool { return e.Stop != nil && e.Stop() }
 type Changes struct {
 	// Committed are the files that differ between both commits.
 	Committed []string
-	// Uncommitted are the files that differ from the commit of the run that is explained.
+	// Uncommitted are the files that differ from the commit of the run that is explained, apart
+	// from those that git ignores.
 	Uncommitted []string
 	// Problem says why Committed is unknown, and what to do; "" if it is known.
 	Problem string

@@ -62,6 +62,25 @@ func (p projects) of(id string) string {
 	return project
 }
 
+// filesOf is an input of files of a project, for a task of project own.
+func filesOf(project, list, own string) input {
+	kind := DependencyFiles
+	if project == own {
+		kind = ProjectFiles
+	}
+	return input{kind: kind, project: project, globs: parseGlobs(list)}
+}
+
+// isFileSet reports whether files of a known project follow its name. Without files, the name
+// may be that of another kind of input: a project may be called env, for example.
+func isFileSet(project, rest string) bool {
+	switch project {
+	case "npm", "json", "runtime": // packages, files and commands contain slashes, too
+		return strings.Contains(rest, "*") && !strings.Contains(rest, " ")
+	}
+	return strings.ContainsAny(rest, "/*") && !strings.HasPrefix(rest, "[")
+}
+
 // parse reads the name of an input of a task of project own.
 func (p projects) parse(name, own string) input {
 	if project, ok := strings.CutSuffix(name, configurationSuffix); ok {
@@ -69,6 +88,9 @@ func (p projects) parse(name, own string) input {
 	}
 	if project, ok := strings.CutSuffix(name, typeScriptSuffix); ok {
 		return input{kind: TypeScript, project: project}
+	}
+	if project, rest, ok := p.split(name); ok && isFileSet(project, rest) {
+		return filesOf(project, rest, own)
 	}
 	switch prefix, rest, _ := strings.Cut(name, ":"); {
 	case name == CommandInput:
@@ -91,11 +113,7 @@ func (p projects) parse(name, own string) input {
 		return input{kind: kind, globs: parseGlobs(strings.TrimSuffix(strings.TrimPrefix(rest, "["), "]"))}
 	}
 	if project, rest, ok := p.split(name); ok {
-		kind := DependencyFiles
-		if project == own {
-			kind = ProjectFiles
-		}
-		return input{kind: kind, project: project, globs: parseGlobs(rest)}
+		return filesOf(project, rest, own)
 	}
 	// Dependency outputs are GLOB:OUTPUT; a fileset of an unknown project is PROJECT:GLOBS.
 	first, last := strings.LastIndexByte(name, ':'), ""

@@ -18,7 +18,7 @@ const (
 	WorkspaceFiles       Kind = "workspace-files"
 	JSONFields           Kind = "json-fields"
 	WorkingDirectory     Kind = "working-directory"
-	Command              Kind = "command" // target, arguments, configuration
+	Command              Kind = "command" // arguments, or the command itself: the ID has target and configuration
 	NxVersion            Kind = "nx-version"
 	InputList            Kind = "input-list" // the task has other inputs than before
 	OtherInput           Kind = "other-input"
@@ -29,6 +29,7 @@ const (
 const (
 	LookupFailed Kind = "lookup-failed"
 	Damaged      Kind = "damaged"
+	Unreadable   Kind = "unreadable" // the entry exists, in the archive tier, for example
 	Excluded     Kind = "excluded"
 	Verify       Kind = "verify"
 	OtherScope   Kind = "other-scope" // only a scope that the run does not read has it

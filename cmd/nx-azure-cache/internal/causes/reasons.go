@@ -7,6 +7,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/gitfiles"
 )
 
 // withoutInputs returns the cause of a miss that needs no comparison of inputs.
@@ -21,6 +22,9 @@ func (x *explainer) withoutInputs(w *wanted) (Cause, bool) {
 	case w.task.Lookup == runs.LookupDamaged:
 		return Cause{Kind: Damaged, Text: "its entry must not be used" + because(w.task.Reason),
 			Fix: help(w.task, "look at it with npx nx-azure-cache inspect "+w.task.Hash+" --verify")}, true
+	case w.task.Lookup == runs.LookupUnreadable:
+		return Cause{Kind: Unreadable, Text: "its entry exists, and cannot be read" + because(w.task.Reason),
+			Fix: help(w.task, "move or evict the entry: npx nx-azure-cache inspect "+w.task.Hash)}, true
 	case w.task.Lookup == runs.LookupVerify || w.task.Lookup == runs.LookupDiffers:
 		return verified(w.task), true
 	}
@@ -47,17 +51,17 @@ func verified(task *runs.Task) Cause {
 func (x *explainer) sameHash(w *wanted) (Cause, bool) {
 	switch {
 	case w.during != nil:
-		return Cause{Kind: Exists, Name: string(w.during.run.Scope), Text: "another run stored the result while this one ran: " + w.during.run.String(),
+		return Cause{Kind: Exists, Name: string(w.during.scope), Text: "another run stored the result while this one ran: " + w.during.run.String(),
 			Fix: "the next run hits"}, true
 	case w.task.Outcome == runs.Existing:
 		return Cause{Kind: Exists, Text: "its entry existed when the run stored the result",
-			Fix: "another run stored it at the same time, Nx did not look (--skip-nx-cache), or the entry is in the archive tier: npx nx-azure-cache inspect " + w.task.Hash}, true
+			Fix: "another run stored it at the same time, or Nx did not look (--skip-nx-cache): npx nx-azure-cache inspect " + w.task.Hash}, true
 	case w.before != nil:
-		return Cause{Kind: Gone, Name: string(w.before.run.Scope),
+		return Cause{Kind: Gone, Name: string(w.before.scope),
 			Text: fmt.Sprintf("%s %s it, and the entry is gone: evicted or expired", w.before.run, verb(w.before.task.Outcome)),
 			Fix:  "keep entries longer if they are still useful: check the lifecycle rules of the storage account, and what people evict"}, true
 	case w.elsewhere != nil:
-		return x.otherScope(w.elsewhere.run), true
+		return x.otherScope(w.elsewhere), true
 	case w.notStored != nil:
 		return notStored(w.notStored, "an earlier run with the same inputs did not store it: "), true
 	}
@@ -71,10 +75,10 @@ func verb(outcome runs.Outcome) string {
 	return "stored"
 }
 
-func (x *explainer) otherScope(run *Run) Cause {
-	return Cause{Kind: OtherScope, Name: string(run.Scope),
-		Text: fmt.Sprintf("only %s has it, and this run reads %s: %s", run.Scope, list(x.collector.reads), run),
-		Fix:  fixOfScope(run.Scope)}
+func (x *explainer) otherScope(e *event) Cause {
+	return Cause{Kind: OtherScope, Name: string(e.scope),
+		Text: fmt.Sprintf("only %s has it, and this run reads %s: %s", e.scope, list(x.collector.reads), e.run),
+		Fix:  fixOfScope(e.scope)}
 }
 
 // fixOfScope says what to do about a result in a scope that the run does not read.
@@ -162,16 +166,14 @@ func help(task *runs.Task, otherwise string) string {
 // String names a run for people, in UTC.
 func (r *Run) String() string {
 	parts := []string{string(r.Scope), "run of", r.Ended.UTC().Format("2006-01-02 15:04 UTC")}
-	if r.Commit != "" {
-		parts = append(parts, "at", short(r.Commit))
+	if commit := gitfiles.Short(r.Commit); commit != "" {
+		parts = append(parts, "at", commit)
 	}
 	if r.URL != "" {
 		parts = append(parts, r.URL)
 	}
 	return strings.Join(parts, " ")
 }
-
-func short(commit string) string { return commit[:min(len(commit), 9)] }
 
 // sameCommit reports whether a run is of a commit that is known.
 func (x *explainer) sameCommit(run *Run) bool {
@@ -190,4 +192,4 @@ func Misses(record *runs.Record) []*runs.Task {
 	return tasks
 }
 
-var lookups = []runs.Lookup{runs.LookupDamaged, runs.LookupFailed, runs.LookupVerify, runs.LookupDiffers}
+var lookups = []runs.Lookup{runs.LookupDamaged, runs.LookupFailed, runs.LookupUnreadable, runs.LookupVerify, runs.LookupDiffers}

@@ -99,6 +99,14 @@ var fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 // IsCommit reports whether a string can be a full commit hash.
 func IsCommit(s string) bool { return fullHash.MatchString(s) }
 
+// Short returns the beginning of a full commit hash, for people, and "" for anything else.
+func Short(commit string) string {
+	if !IsCommit(commit) {
+		return ""
+	}
+	return commit[:9]
+}
+
 // Knows reports whether the repository has a commit. A shallow clone lacks old ones.
 func (r *Repository) Knows(ctx context.Context, commit string) bool {
 	if !IsCommit(commit) {

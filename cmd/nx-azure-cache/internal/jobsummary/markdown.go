@@ -164,6 +164,8 @@ func whyMissed(t *runs.Task, causes Causes) string {
 	switch {
 	case t.Lookup == runs.LookupDamaged:
 		return "its entry is damaged" + link(t.Diagnostic)
+	case t.Lookup == runs.LookupUnreadable:
+		return "its entry cannot be read" + link(t.Diagnostic)
 	case t.Lookup == runs.LookupFailed:
 		return "the storage failed" + link(t.Diagnostic)
 	case t.Lookup == runs.LookupVerify, t.Lookup == runs.LookupDiffers:

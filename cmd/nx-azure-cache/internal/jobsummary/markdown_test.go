@@ -120,6 +120,14 @@ func TestUnexplained(t *testing.T) {
 	}
 }
 
+// An entry in the archive tier is not damaged.
+func TestUnreadableEntry(t *testing.T) {
+	task := runs.Task{Lookup: runs.LookupUnreadable, Diagnostic: diagnostic.EntryUnreadable}
+	if got := whyMissed(&task, nil); !strings.HasPrefix(got, "its entry cannot be read ([NXAC084](") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // A summary stays below 64 KiB, whatever the names are.
 func TestMarkdownIsBounded(t *testing.T) {
 	r, causes := &runs.Record{Scope: "trusted"}, Causes{}

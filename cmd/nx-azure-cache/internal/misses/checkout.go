@@ -122,9 +122,9 @@ func (c *checkout) missing(commit string) string {
 		return "the record has no valid commit"
 	}
 	if c.repository.IsShallow(c.ctx) {
-		return fmt.Sprintf("this shallow clone lacks commit %s; run git fetch --unshallow (in CI, set fetch-depth: 0)", commit[:9])
+		return fmt.Sprintf("this shallow clone lacks commit %s; run git fetch --unshallow (in CI, set fetch-depth: 0)", gitfiles.Short(commit))
 	}
-	return fmt.Sprintf("git lacks commit %s here; run git fetch origin %s", commit[:9], commit)
+	return fmt.Sprintf("git lacks commit %s here; run git fetch origin %s", gitfiles.Short(commit), commit)
 }
 
 func (c *checkout) lastChange(run *causes.Run, file string) string {

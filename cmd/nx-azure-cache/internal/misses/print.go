@@ -8,6 +8,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/gitfiles"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -59,8 +60,8 @@ func (a *report) title() string {
 	}
 	at := a.record.Ended.UTC().Format("2006-01-02 15:04 UTC")
 	source := string(a.record.Scope)
-	if commit := a.record.Source.Commit; commit != "" {
-		source += ", commit " + commit[:min(9, len(commit))]
+	if commit := gitfiles.Short(a.record.Source.Commit); commit != "" {
+		source += ", commit " + commit
 	}
 	total := a.record.Totals
 	return fmt.Sprintf("%s (%s, %s) had %s and %s.", run, at, source,
