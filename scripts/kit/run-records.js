@@ -57,7 +57,7 @@ function lastRunFile(machine) {
  */
 function lastRunRecord(machine) {
   const file = lastRunFile(machine);
-  return fs.existsSync(file) ? parse(fs.readFileSync(file)) : undefined;
+  return fs.existsSync(file) ? readRecord(fs.readFileSync(file)) : undefined;
 }
 
 /**
@@ -72,24 +72,43 @@ async function storedRecords(azurite, container) {
   for (const { name } of await listBlobs(azurite, container)) {
     if (!isRecord(name)) continue;
     const url = `/devstoreaccount1/${container}/${name}`;
-    records[name] = parse((await readBlob(azurite, url)).content);
+    records[name] = readRecord((await readBlob(azurite, url)).content);
   }
   return records;
 }
+
+/** Matches the name of a record's blob: the prefix, the scope, and the time and session. */
+const recordName =
+  /^(|.*\/)v1\/([^/]+)\/runs\/(\d{4}-\d\d-\d\d\/\d{6}-[\w-]+)$/;
 
 /**
  * Whether the name of a blob is that of a record.
  *
  * @param {string} name
  */
-const isRecord = (name) =>
-  /(^|\/)v1\/[^/]+\/runs\/\d{4}-\d\d-\d\d\/\d{6}-[\w-]+$/.test(name);
+const isRecord = (name) => recordName.test(name);
 
 /**
+ * The scope of the record with this name; undefined if it is no record's name.
+ *
+ * @param {string} name
+ */
+const recordScope = (name) => recordName.exec(name)?.[2];
+
+/**
+ * The name of a blob, without the time and the session of a record.
+ *
+ * @param {string} name
+ */
+const anyRecord = (name) => name.replace(recordName, '$1v1/$2/runs/*');
+
+/**
+ * The record in the body of a blob, or in a file.
+ *
  * @param {Buffer} body
  * @returns {RunRecord}
  */
-const parse = (body) => JSON.parse(unzstd(body).toString());
+const readRecord = (body) => JSON.parse(unzstd(body).toString());
 
 /**
  * A task in a record, which must have it once.
@@ -121,10 +140,13 @@ function inputsOf(record, id) {
 const outcomes = ({ tasks }) =>
   Object.fromEntries(tasks.map(({ id, outcome }) => [id, outcome]).sort());
 
+exports.anyRecord = anyRecord;
 exports.inputsOf = inputsOf;
 exports.isRecord = isRecord;
 exports.lastRunFile = lastRunFile;
 exports.lastRunRecord = lastRunRecord;
 exports.outcomes = outcomes;
+exports.readRecord = readRecord;
+exports.recordScope = recordScope;
 exports.storedRecords = storedRecords;
 exports.taskIn = taskIn;

@@ -87,7 +87,6 @@ function verify(envelope, key, type = artifactType) {
   return JSON.parse(bytes.toString('utf8'));
 }
 
-exports.artifactType = artifactType;
 exports.generateKey = generateKey;
 exports.runType = runType;
 exports.sign = sign;

@@ -14,9 +14,9 @@ const {
 const { startFixture: startPlainFixture } = require('../kit/fixture');
 const { runNx } = require('../kit/nx-runs');
 const { serversGone } = require('../kit/processes');
+const { recordScope } = require('../kit/run-records');
 const { shared } = require('../kit/shared');
 const { generateKey } = require('./envelopes');
-const { scopeOf } = require('./records');
 const { deleteEntry, readEntry, writeEntry } = require('./storage');
 const {
   output,
@@ -157,7 +157,7 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
     /** The scopes that contain an entry. */
     async scopes(of = container) {
       const blobs = await listBlobs(azurite, of);
-      const entries = blobs.filter(({ name }) => !scopeOf(name));
+      const entries = blobs.filter(({ name }) => !recordScope(name));
       return entries.map(({ name }) => {
         assert.equal(path.posix.basename(name), hash, name);
         return path.posix.relative('v1', path.posix.dirname(name));
@@ -168,7 +168,7 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
     async records() {
       const records = [];
       for (const { name } of await listBlobs(azurite, container)) {
-        const scope = scopeOf(name);
+        const scope = recordScope(name);
         if (!scope) continue;
         const blob = await readEntry(azurite, container, name);
         assert.ok(blob, name);

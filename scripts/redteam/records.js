@@ -1,9 +1,7 @@
 'use strict';
 
-// Makes and reads records of runs without our binary. `go doc ./cache/runs` describes the
-// format.
+// Makes records of runs without our binary. `go doc ./cache/runs` describes the format.
 
-const { unzstd } = require('../kit/unzstd');
 const { zstd } = require('../kit/archives');
 
 /**
@@ -19,10 +17,6 @@ function recordName(scope, ended, session) {
   return `v1/${scope}/runs/${day}/${at}-${session}`;
 }
 
-/** The scope of the record with this name; undefined if it is no record's name. */
-const scopeOf = (/** @type {string} */ name) =>
-  /^v1\/([^/]+)\/runs\/\d{4}-\d\d-\d\d\/\d{6}-[\w-]+$/.exec(name)?.[1];
-
 /**
  * The body of a record.
  *
@@ -36,9 +30,6 @@ function recordBody({ ended, ...fields }) {
   };
   return zstd(Buffer.from(JSON.stringify(record)));
 }
-
-/** The record in a body. @param {Buffer} body */
-const recordOf = (body) => JSON.parse(unzstd(body).toString('utf8'));
 
 /**
  * Fields that a terminal, a CI's log or a page might execute, in a record of a task.
@@ -68,5 +59,3 @@ function hostileFields(id) {
 exports.hostileFields = hostileFields;
 exports.recordBody = recordBody;
 exports.recordName = recordName;
-exports.recordOf = recordOf;
-exports.scopeOf = scopeOf;

@@ -7,12 +7,8 @@ const { artifact } = require('./artifacts');
 const { assertHonest, attack, redTest } = require('./attacks');
 const { runType, sign, verify } = require('./envelopes');
 const { hash, honest, startFixture } = require('./fixture');
-const {
-  hostileFields,
-  recordBody,
-  recordName,
-  recordOf,
-} = require('./records');
+const { readRecord } = require('../kit/run-records');
+const { hostileFields, recordBody, recordName } = require('./records');
 const { developer, pullRequest, push } = require('./runs');
 const { metadataOf } = require('./storage');
 const { runCommand, task } = require('./workspace');
@@ -75,7 +71,7 @@ redTest('records_of_a_pull_request_stay_in_its_scope', async (t) => {
     await fixture.build(fixture.machine('main', push('main'), { azure, env }));
     const records = await fixture.records();
     const written = records.map(({ scope, content }) => {
-      const record = recordOf(content);
+      const record = readRecord(content);
       assert.equal(record.scope, scope);
       return `${scope} ${record.source.ref}`;
     });
@@ -140,20 +136,23 @@ redTest('records_of_an_attacker_cannot_break_a_terminal', async (t) => {
   await plantRecords(fixture, 'trusted');
   const machine = fixture.machine('developer', developer);
   await fixture.build(machine);
-  for (const args of [
-    ['explain', task],
-    ['explain', task, '--json'],
-    ['ls', '--total'],
-    ['evict', '--records', '--scope', 'trusted'],
-  ]) {
-    const { output } = await runCommand(machine, args);
-    assert.ok(output.length > 0, args.join(' '));
+  // Each command shows the records, so what it must escape is there.
+  for (const [args, shown] of /** @type {[string[], RegExp][]} */ ([
+    [['explain', task], /the other one \\x1b\[2J.*\n.* https:\/\/x\/\\x1b\[2J/],
+    [['explain', task, '--json'], /"env:\\\\x1b\[2J/],
+    [['ls', '--total'], / 3 run records/],
+    [['evict', '--records', '--scope', 'trusted'], /^trusted .*-hostile /m],
+  ])) {
+    const { code, output } = await runCommand(machine, args);
+    const what = `${args.join(' ')}:\n${output}`;
+    assert.equal(code, 0, what);
+    assert.match(output, shown, what);
     assert.doesNotMatch(
       output,
       // eslint-disable-next-line no-control-regex
       /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]|##vso\[|^::/m,
-      args.join(' '),
+      what,
     );
-    assert.doesNotMatch(output, /^nx-azure-cache: forged/m);
+    assert.doesNotMatch(output, /^nx-azure-cache: forged/m, what);
   }
 });

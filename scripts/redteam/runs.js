@@ -4,8 +4,12 @@
 // runners set them (docs.github.com/actions/reference/variables-reference), and a
 // developer's.
 
-const repository = 'acme/shop';
-const commit = '3f786850e387550fdab836ed7e6dc881de23001b';
+const { gitHub } = require('../kit/ci');
+
+const { GITHUB_REPOSITORY: repository, GITHUB_SHA: commit } = gitHub(
+  'push',
+  'refs/heads/main',
+);
 
 /**
  * A run, as the CI describes it.
@@ -21,25 +25,9 @@ const commit = '3f786850e387550fdab836ed7e6dc881de23001b';
  * @param {{ env?: NodeJS.ProcessEnv, payload?: object }} [options]
  * @returns {Run}
  */
-function github(event, ref, { env = {}, payload = {} } = {}) {
-  const [, , ...name] = ref.split('/');
+function github(event, ref, { env, payload = {} } = {}) {
   return {
-    env: {
-      CI: 'true',
-      GITHUB_ACTIONS: 'true',
-      GITHUB_ACTOR: 'octocat',
-      GITHUB_EVENT_NAME: event,
-      GITHUB_REF: ref,
-      GITHUB_REF_NAME: name.join('/'),
-      GITHUB_REF_PROTECTED: 'true',
-      GITHUB_REF_TYPE: 'branch',
-      GITHUB_REPOSITORY: repository,
-      GITHUB_RUN_ATTEMPT: '1',
-      GITHUB_RUN_ID: '1658821493',
-      GITHUB_SERVER_URL: 'https://github.com',
-      GITHUB_SHA: commit,
-      ...env,
-    },
+    env: gitHub(event, ref, env),
     event: {
       repository: { full_name: repository, default_branch: 'main' },
       ...payload,
@@ -71,7 +59,6 @@ function pullRequest(number) {
     env: {
       GITHUB_BASE_REF: 'main',
       GITHUB_HEAD_REF: 'feature',
-      GITHUB_REF_PROTECTED: 'false',
     },
     payload: payloadOf(number),
   });
@@ -103,8 +90,7 @@ const mergeQueue = github(
 
 /** @param {string} name */
 function tag(name) {
-  const env = { GITHUB_REF_PROTECTED: 'false', GITHUB_REF_TYPE: 'tag' };
-  return github('push', `refs/tags/${name}`, { env });
+  return github('push', `refs/tags/${name}`);
 }
 
 /**
