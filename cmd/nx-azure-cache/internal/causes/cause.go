@@ -19,7 +19,8 @@ type Cause struct {
 	// Text is one line that says what happened; Fix says what to do, or "".
 	Text string `json:"text"`
 	Fix  string `json:"fix,omitempty"`
-	// IsUnstable reports whether the input differs although both runs are of one commit.
+	// IsUnstable reports whether the input differs although both runs are of one commit, and
+	// not because of uncommitted changes.
 	IsUnstable bool `json:"unstable,omitempty"`
 	// IsOpen reports whether older records can refute the cause: none that were read has a
 	// stored result of the task.

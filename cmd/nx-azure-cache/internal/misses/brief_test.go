@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +92,31 @@ func TestBrief(t *testing.T) {
 	other.Tasks[0].ID = "shop:other"
 	if got := first(pastRuns{records: []*runs.Record{other}}, "shop:build"); len(got) > 0 {
 		t.Errorf("got %q, want nothing about a task without a record", got)
+	}
+}
+
+// The record of a job summary was never encoded, so it may have equal inputs.
+func TestBriefOfEqualInputs(t *testing.T) {
+	command := runs.Input{Name: "command", Tag: 5}
+	this, earlier := runOf("2", "b", now, "22"), runOf("1", "a", now.Add(-time.Hour), "11")
+	this.Inputs = append(this.Inputs, command, command)
+	earlier.Inputs = append(earlier.Inputs, command)
+	this.Tasks[0].Inputs, this.Tasks[1].Inputs = []int{0, 1, 2}, []int{0, 1, 3}
+	earlier.Tasks[0].Inputs, earlier.Tasks[1].Inputs = []int{0, 1, 2}, []int{0, 1, 2}
+	got := Brief(t.Context(), &pastRuns{records: []*runs.Record{earlier}}, t.TempDir(), this.Shared(), []string{"shop:build", "shop:test"})
+	if want := "the variable MODE has another value"; got["shop:build"] != want || got["shop:test"] != want {
+		t.Errorf("got %q", got)
+	}
+}
+
+// The commit of a record is any string. People see a hash or nothing.
+func TestCommitInTitle(t *testing.T) {
+	for commit, want := range map[string]string{strings.Repeat("a", 40): ", trusted, commit aaaaaaaaa)", "$(curl x)": ", trusted)", "": ", trusted)"} {
+		record := runOf("1", "a", now, "1")
+		record.Source.Commit = commit
+		if got := (&report{found: found{record: record}}).title(); !strings.Contains(got, want) {
+			t.Errorf("%q: got %q", commit, got)
+		}
 	}
 }
 
