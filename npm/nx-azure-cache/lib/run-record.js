@@ -169,7 +169,7 @@ class RunRecord {
    */
   end(task, status) {
     const entry = this.#entry(task);
-    if (!entry) this.#omitted++;
+    if (!entry && isTask(task)) this.#omitted++;
     // Only the first end counts: a second run in this process finds what the first made.
     if (!entry || !this.#open.has(entry) || typeof status !== 'string') return;
     const isCached = cached.includes(status);
@@ -249,11 +249,11 @@ class RunRecord {
 
   /**
    * @param {NxTask} task
-   * @returns {Entry | undefined} undefined for one that is not recorded
+   * @returns {Entry | undefined} undefined for what is no task, and beyond the limit
    */
   #entry(task) {
+    if (!isTask(task)) return;
     const { id, hash } = task;
-    if (typeof id !== 'string' || typeof hash !== 'string' || !hash) return;
     const key = keyOf(task);
     const known = this.#entries.get(key);
     if (known) return known;
@@ -269,6 +269,15 @@ class RunRecord {
     this.#open.add(entry);
     return entry;
   }
+}
+
+/**
+ * Whether a task has what each recorded one has.
+ *
+ * @param {NxTask} task
+ */
+function isTask({ id, hash }) {
+  return typeof id === 'string' && typeof hash === 'string' && hash !== '';
 }
 
 /** @param {NxTask} task */

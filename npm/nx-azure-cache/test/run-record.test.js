@@ -324,11 +324,12 @@ describe('the record of a run', () => {
       record.end(/** @type {any} */ (odd), 'success');
     }
     record.end(task('a'), /** @type {any} */ ({}));
-    const { tasks } = read(record);
+    const { tasks, omitted } = read(record);
     assert.deepEqual(
       tasks.map((/** @type {any} */ { id, status }) => [id, status]),
       [['a', 'skipped']],
     );
+    assert.equal(omitted, undefined); // it counts tasks beyond the limit only
   });
 });
 
