@@ -27,6 +27,7 @@
 // decides which links in a result it accepts: archive.Outputs has the rule. The file cache
 // of Nx 20 and 21 calls no remote cache.
 
+const { version } = require('../package.json');
 const { noteBegin, noteEnd, noteRestore } = require('./pending');
 const { plainOutputs } = require('./snapshot');
 
@@ -58,8 +59,11 @@ const { plainOutputs } = require('./snapshot');
  *   result came from a remote cache
  */
 
-/** The property of DbCache.prototype that holds the NxTasks: a process may have two shims. */
-const tasksSymbol = Symbol.for('nx-azure-cache.nx-tasks');
+/**
+ * The property of DbCache.prototype that holds the NxTasks: a process may have two shims. One
+ * of another version has an NxTasks of its own, because its methods may differ.
+ */
+const tasksSymbol = Symbol.for(`nx-azure-cache.nx-tasks ${version}`);
 
 /**
  * The most hashes to remember; beyond it, the oldest are forgotten. Nx names a hash again

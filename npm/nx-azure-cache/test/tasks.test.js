@@ -161,6 +161,29 @@ describe('tasks', { concurrency: 3 }, () => {
     assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
   });
 
+  test('another version of this package that observes Nx, too, changes nothing', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: true });
+    const { report, lines } = await runAsNx(
+      t,
+      async ({ getRemoteCache, packageFolder }) => {
+        const { createRequire } = require('node:module');
+        const { DbCache } = createRequire(`${packageFolder}/`)(
+          'nx/src/tasks-runner/cache',
+        );
+        // Its NxTasks has other methods.
+        for (const version of ['', ' 0.0.1']) {
+          const name = Symbol.for(`nx-azure-cache.nx-tasks${version}`);
+          DbCache.prototype[name] = { about: () => ({}) };
+        }
+        return (await getRemoteCache()) !== null;
+      },
+      { binary },
+    );
+    assert.deepEqual(lines, []);
+    assert.equal(report, true);
+  });
+
   test('an Nx 24 that cannot be observed has a cache', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const folder = copyShim(t, { ...installed, nx: fakeNx(t) });
