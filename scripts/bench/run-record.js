@@ -11,6 +11,7 @@ const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { writeOwnFile } = require('../../npm/nx-azure-cache/lib/own-file');
 const { RunRecord } = require('../../npm/nx-azure-cache/lib/run-record');
+const { median } = require('./statistics');
 
 const { values } = parseArgs({
   options: {
@@ -55,9 +56,6 @@ function cpuTime() {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
-
-/** @param {number[]} numbers */
-const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 
 function main() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'run-record-'));
