@@ -7,7 +7,12 @@ const { binaryPath } = require('./lib/binary');
 const { codeOf, diagnostics, withDiagnostic } = require('./lib/diagnostics');
 const { readEnvironment } = require('./lib/environment');
 const { fileError } = require('./lib/file-error');
-const { annotateInCI, silenceInTask, notice } = require('./lib/notices');
+const {
+  annotateInCI,
+  debugIfAsked,
+  silenceInTask,
+  notice,
+} = require('./lib/notices');
 const { aliasName, ownName } = require('./lib/other-caches');
 const { reportOff } = require('./lib/off');
 const { ownFolder, writeOwnFile } = require('./lib/own-file');
@@ -57,6 +62,7 @@ async function openCache() {
   const env = environment.variables;
   silenceInTask(env);
   annotateInCI(env);
+  debugIfAsked(env);
   const binary = binaryPath({ env });
   // The first server starts while this process reads the workspace.
   const first = servers.isEmpty ? spawnServer(binary, env) : undefined;

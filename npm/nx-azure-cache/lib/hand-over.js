@@ -2,7 +2,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { write } = require('./notices');
+const { debug } = require('./notices');
 const { ownFolder, writeOwnFile } = require('./own-file');
 const { reasonOf } = require('./reason');
 
@@ -16,13 +16,12 @@ const { reasonOf } = require('./reason');
  * @param {Client} client
  * @param {{ session: string }} session
  * @param {RunRecord} record
- * @param {NodeJS.ProcessEnv} env without variables from .env files
  */
-function handOver(client, { session }, record, env) {
+function handOver(client, { session }, record) {
   const { cacheDirectory } = record;
   if (client.ended || record.size === 0 || !cacheDirectory) return undefined;
-  const file = path.join(ownFolder(cacheDirectory, session), 'run.json');
   try {
+    const file = path.join(ownFolder(cacheDirectory, session), 'run.json');
     writeOwnFile(file, record.handOver(client.waited));
     if (client.notifyAtExit('runEnded', { cacheDirectory })) {
       return cacheDirectory;
@@ -30,11 +29,7 @@ function handOver(client, { session }, record, env) {
     fs.rmSync(file, { force: true });
     throw new Error('the cache process does not read its messages');
   } catch (err) {
-    if (env.NX_AZURE_CACHE_LOG?.trim().toLowerCase() === 'debug') {
-      write(
-        `nx-azure-cache: there is no record of this run: ${reasonOf(err)}\n`,
-      );
-    }
+    debug(`there is no record of this run: ${reasonOf(err)}`);
     return undefined;
   }
 }

@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const { formatOf, plain } = require('./annotations');
 const { isProblem, urlOf, withCode } = require('./diagnostics');
 const { printableLine, printableLines } = require('./printable');
+const { reasonOf } = require('./reason');
 
 /** @import { Line } from './annotations' */
 
@@ -84,6 +85,26 @@ function annotateInCI(env) {
   format = formatOf(env);
 }
 
+let isDebugging = false;
+
+/**
+ * From now on, `debug` writes if the log level is debug.
+ *
+ * @param {NodeJS.ProcessEnv} env without variables from .env files
+ */
+function debugIfAsked({ NX_AZURE_CACHE_LOG }) {
+  isDebugging = NX_AZURE_CACHE_LOG?.trim().toLowerCase() === 'debug';
+}
+
+/**
+ * Writes a line for the maintainers of this package.
+ *
+ * @param {string} text one line, without secrets
+ */
+function debug(text) {
+  if (isDebugging) write(`nx-azure-cache: ${text}\n`);
+}
+
 /** Whether this process must not write to stderr. */
 function isSilent() {
   return silenced !== undefined;
@@ -98,11 +119,24 @@ function listen() {
   if (listening) return;
   listening = true;
   process.prependOnceListener('exit', () => {
-    for (const task of exitTasks) task();
+    for (const task of exitTasks) runExitTask(task);
     const last = [...notices.values()].flatMap((ofKind) => ofKind.slice(-1));
     if (silenced) write(plain(last));
     else writeToStderr(Buffer.from(format(last) + commands.join('')));
   });
+}
+
+/**
+ * An error would change the exit code of Nx, and keep other tasks from running.
+ *
+ * @param {() => void} task
+ */
+function runExitTask(task) {
+  try {
+    task();
+  } catch (err) {
+    debug(`the end of the run failed: ${reasonOf(err)}`);
+  }
 }
 
 /**
@@ -170,8 +204,7 @@ function withdraw(kind, topic) {
 }
 
 /**
- * Registers a task that runs when the process exits, before the lines are printed. It must
- * not throw, which would change the exit code.
+ * Registers a task that runs when the process exits, before the lines are printed.
  *
  * @param {() => void} task
  */
@@ -246,6 +279,8 @@ function sleep(milliseconds) {
 
 exports.annotateInCI = annotateInCI;
 exports.command = command;
+exports.debug = debug;
+exports.debugIfAsked = debugIfAsked;
 exports.kinds = kinds;
 exports.onExit = onExit;
 exports.silenceInTask = silenceInTask;

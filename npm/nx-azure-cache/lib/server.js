@@ -125,12 +125,13 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
       state.run = run;
       watchSignals();
       onExit(() => {
-        const cacheDirectory = record && handOver(client, session, record, env);
-        const isAwaited = session.recordAwaited === true;
-        run.end(cacheDirectory ? { cacheDirectory, isAwaited } : undefined);
         if (session.backfill === true && !isInterrupted()) {
           sendLocalHits(client, localHits, paramsOfTask);
         }
+        // The last message. The record waits for what came before.
+        const cacheDirectory = record && handOver(client, session, record);
+        const isAwaited = session.recordAwaited === true;
+        run.end(cacheDirectory ? { cacheDirectory, isAwaited } : undefined);
       });
       return {
         ...{ client, session, run, lookups, localHits, record },

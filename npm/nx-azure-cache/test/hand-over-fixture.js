@@ -21,25 +21,24 @@ function listener(server, { log, changes, drained = {} }) {
   const fs = require('node:fs');
   const note = (/** @type {unknown[]} */ ...entry) =>
     fs.appendFileSync(log, `${JSON.stringify(entry)}\n`);
-  server.on('initialize', ({ config }, respond) =>
-    respond.result(server.hello({ ...changes, ...config?.changes })),
-  );
+  let session = '';
+  server.on('initialize', ({ config }, respond) => {
+    const result = server.hello({ ...changes, ...config?.changes });
+    session = result.session;
+    respond.result(result);
+  });
   server.on('store', ({ hash, took }, respond) => {
     note('store', hash, took);
     respond.result({ queued: true, reason: '' });
   });
+  server.on('localHits', () => note('localHits'));
   server.on('runEnded', ({ cacheDirectory, ...rest }) => {
-    const { readdirSync, readFileSync, statSync } = fs;
-    const folder = `${cacheDirectory}/.nx-azure-cache`;
-    for (const session of readdirSync(folder)) {
-      const file = `${folder}/${session}/run.json`;
-      const modes = [`${folder}/${session}`, file].map(
-        (path) => statSync(path).mode & 0o777,
-      );
-      const run = JSON.parse(readFileSync(file, 'utf8'));
-      note('runEnded', session, modes, run, rest);
-      fs.rmSync(file);
-    }
+    const folder = `${cacheDirectory}/.nx-azure-cache/${session}`;
+    const file = `${folder}/run.json`;
+    const modes = [folder, file].map((path) => fs.statSync(path).mode & 0o777);
+    const run = JSON.parse(fs.readFileSync(file, 'utf8'));
+    note('runEnded', session, modes, run, rest);
+    fs.rmSync(file);
   });
   server.onDrain(() => {
     note('drain');

@@ -7,6 +7,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
+const { handOver } = require('../lib/hand-over');
 const {
   assertOneLine,
   fakeServer,
@@ -87,6 +88,19 @@ describe('the record of a run', { concurrency: 3 }, () => {
         },
       ],
     });
+  });
+
+  // The server makes the record when it has handled what came before.
+  test('is handed over after local hits, as the last message', async (t) => {
+    const changes = { records: true, recordAwaited: true, backfill: true };
+    const { binary, heard } = server(t, changes);
+    await runAsNx(t, run, { binary, exit: 0 });
+    await until(() => ended(heard()).length > 0 && heard().length > 3);
+    const messages = heard().map(([what]) => what);
+    assert.deepEqual(
+      messages.filter((what) => what !== 'drain'),
+      ['store', 'localHits', 'runEnded'],
+    );
   });
 
   test('is not handed over to a server that does not want it', async (t) => {
@@ -231,33 +245,44 @@ describe('the record of a run', { concurrency: 3 }, () => {
   // The pipe has a part of the request. The rest would follow the notification.
   test('does not get into a request that the server has not read', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
+    const workspace = temporaryFolder(t);
+    const folder = path.join(
+      ...[workspace, '.nx', 'cache', '.nx-azure-cache', '4711-fake'],
+    );
     const binary = fakeServer(
       t,
-      (server, log) => {
-        const { appendFileSync } = require('node:fs');
+      (server, { log, folder }) => {
+        const { appendFileSync, existsSync } = require('node:fs');
         server.on('initialize', (_, respond) => {
           respond.result(server.hello({ records: true }));
           process.stdin.pause();
+          // It reads again while Nx exits, so that the pipe has room for the notification.
           const { ppid } = process;
           setInterval(() => {
-            if (process.ppid !== ppid) process.stdin.resume();
-          }, 50);
+            const isExiting = existsSync(`${folder}/run.json`);
+            if (isExiting || process.ppid !== ppid) process.stdin.resume();
+          }, 5);
         });
         process.stdin.on('data', (data) => appendFileSync(log, data));
         server.on('retrieve', () => {});
         server.on('runEnded', () => {});
         process.on('uncaughtException', () => process.exit(1));
       },
-      log,
+      { log, folder },
     );
-    const { cacheDirectory, lines } = await runAsNx(t, retrieveWithoutEnd, {
-      ...{ binary, args: 'h'.repeat(1_000_000), exit: 0 },
+    const { lines } = await runAsNx(t, retrieveWithoutEnd, {
+      ...{ binary, workspace, args: 'h'.repeat(1_000_000), exit: 0 },
     });
     assert.deepEqual(lines, []);
     assert.ok(!fs.readFileSync(log, 'utf8').includes('runEnded'));
-    const folder = path.join(cacheDirectory, '.nx-azure-cache', '4711-fake');
     assert.deepEqual(fs.readdirSync(folder), []);
   });
+});
+
+test('a path of the cache directory that is none costs the record only', () => {
+  const client = /** @type {any} */ ({ ended: false });
+  const record = /** @type {any} */ ({ size: 1, cacheDirectory: 5 });
+  assert.equal(handOver(client, { session: 'a' }, record), undefined);
 });
 
 /**

@@ -52,6 +52,24 @@ describe('notices', { concurrency: 2 }, () => {
     assert.deepEqual(result, { code: 0, signal: null, stdout: '', stderr: '' });
   });
 
+  for (const level of ['debug', 'warn']) {
+    test(`an exit task that fails keeps nothing from running: ${level}`, async () => {
+      const result = await run(`
+        notices.debugIfAsked({ NX_AZURE_CACHE_LOG: '${level}' });
+        notices.onExit(() => { throw new Error('broken'); });
+        notices.onExit(() => notice('a', 'the second ran'));`);
+      const lines = [
+        'nx-azure-cache: the end of the run failed: broken\n',
+        'nx-azure-cache: the second ran\n',
+      ];
+      assert.equal(
+        result.stderr,
+        lines.slice(level === 'debug' ? 0 : 1).join(''),
+      );
+      assert.equal(result.code, 0);
+    });
+  }
+
   test('a withdrawn notice reveals the one that it replaced', async () => {
     const { stderr } = await run(`
       notice('a', 'a bug');
