@@ -97,7 +97,7 @@ func rewound(t *testing.T, r io.ReadSeeker) io.Reader {
 // discard is a visitor that keeps nothing.
 type discard struct{}
 
-func (discard) File(_ string, _ fs.FileMode, _ int64, content io.Reader) error {
+func (discard) File(_ string, _ fs.FileMode, content io.Reader) error {
 	_, err := io.Copy(io.Discard, content)
 	return err
 }

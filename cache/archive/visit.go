@@ -12,7 +12,7 @@ import (
 // Visitor receives the entries below outputs/. Their names are relative to it, with "/".
 type Visitor interface {
 	// File reads the content to its end.
-	File(name string, mode fs.FileMode, size int64, content io.Reader) error
+	File(name string, mode fs.FileMode, content io.Reader) error
 	Directory(name string)
 	// Link comes after all files and directories.
 	Link(name, target string)
@@ -37,9 +37,9 @@ func (c *Codec) Visit(r io.Reader, limits Limits, visitor Visitor) (Contents, er
 // that of the terminal output begin with "/".
 type visit struct{ Visitor }
 
-func (v visit) Create(name string, r io.Reader, size int64, attributes tree.Attributes) error {
+func (v visit) Create(name string, r io.Reader, _ int64, attributes tree.Attributes) error {
 	if below, ok := strings.CutPrefix(name, "/"); ok {
-		return v.File(below, attributes.Mode, size, r)
+		return v.File(below, attributes.Mode, r)
 	}
 	_, err := io.Copy(io.Discard, r)
 	return err

@@ -35,9 +35,8 @@ type Manifest struct {
 type entry struct {
 	name   string
 	kind   kind
-	mode   fs.FileMode // the owner's permissions of a file
-	target string      // of a link
-	size   int64
+	mode   fs.FileMode       // the owner's permissions of a file
+	target string            // of a link
 	sha256 [sha256.Size]byte // of the content
 }
 
@@ -88,8 +87,8 @@ func newBuilder() *builder {
 const sumSize = 16
 
 // File implements [archive.Visitor].
-func (b *builder) File(name string, mode fs.FileMode, size int64, content io.Reader) error {
-	e := entry{name: name, kind: file, mode: mode & 0o700, size: size}
+func (b *builder) File(name string, mode fs.FileMode, content io.Reader) error {
+	e := entry{name: name, kind: file, mode: mode & 0o700}
 	b.content.Reset()
 	if _, err := io.CopyBuffer(b.content, content, b.buffer); err != nil {
 		return err

@@ -21,7 +21,7 @@ type visitor []func(b *builder)
 
 func aFile(name, content string, mode fs.FileMode) func(*builder) {
 	return func(b *builder) {
-		if err := b.File(name, mode, int64(len(content)), strings.NewReader(content)); err != nil {
+		if err := b.File(name, mode, strings.NewReader(content)); err != nil {
 			panic(err) // a string has no read errors
 		}
 	}
