@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -82,7 +83,9 @@ func New(options Options) *Cache {
 		limiter: limiter.New(len(options.Reads)),
 		uploads: newUploads(),
 	}
-	c.checker = c.newChecker()
+	if options.Verifies() {
+		c.checker = verification.New(options.Verify, options.Provenance, c.Session(), time.Now())
+	}
 	return c
 }
 

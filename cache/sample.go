@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/manifest"
@@ -18,13 +17,10 @@ import (
 // ([OutcomeDiffers]), which stays as it is.
 var ErrSampled = fmt.Errorf("treated as a miss, to verify it (%w)", ErrNotFound)
 
-// newChecker returns the checker of a run, or nil. Other scopes than [trust.Trusted] have
-// only entries of runs that are not trusted, too.
-func (c *Cache) newChecker() *verification.Checker {
-	if c.options.Mode != ReadWrite || c.options.Writes.Scope != trust.Trusted {
-		return nil
-	}
-	return verification.New(c.options.Verify, c.options.Provenance, c.Session(), time.Now())
+// Verifies reports whether the run may treat hits as misses. Other scopes than [trust.Trusted]
+// have only entries of runs that are not trusted, too.
+func (o *Options) Verifies() bool {
+	return o.Verify > 0 && o.Mode == ReadWrite && o.Writes.Scope == trust.Trusted
 }
 
 // sample reads and checks an entry as restore does, but keeps only what it holds. The error

@@ -126,7 +126,11 @@ const allowed = {
     'rpc/handover',
   ],
   'rpc/framing': [],
-  'rpc/handover': ['cache/runs/recorder', 'cache/scratch'],
+  'rpc/handover': [
+    'cache/directory',
+    'cache/runs/recorder',
+    'cache/scratch',
+  ],
   // What the command lines of all binaries do alike.
   'cmd/internal/table': [],
   'cmd/internal/suggest': [],
@@ -220,6 +224,7 @@ const allowed = {
   // It asks the storage and git, and prints.
   'cmd/nx-azure-cache/internal/misses': [
     'cache',
+    'cache/directory',
     'cache/runs',
     'cache/trust',
     'cmd/nx-azure-cache/internal/causes',
@@ -237,6 +242,9 @@ const allowed = {
     'cache/directory',
     'cache/runs',
     'cache/trust',
+    'cmd/nx-azure-cache/internal/config',
+    'cmd/nx-azure-cache/internal/gitfiles',
+    'cmd/nx-azure-cache/internal/terminal',
   ],
   'cmd/nx-azure-cache/internal/lastrun': ['cache/directory', 'cache/taskhash'],
   // What becomes of the record of a run. It does not know who makes the record.

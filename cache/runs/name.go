@@ -24,6 +24,9 @@ var (
 	scopes   = regexp.MustCompile(`^[0-9A-Za-z._-]{1,128}$`)
 )
 
+// IsSession reports whether a string is a session as in [Name].
+func IsSession(s string) bool { return sessions.MatchString(s) }
+
 // ScopePrefix is the beginning of the names of all records of a scope.
 func ScopePrefix(prefix string, scope trust.Scope) string {
 	return cache.Root(prefix) + string(scope) + "/" + folder

@@ -56,7 +56,7 @@ Exit codes:
   1  there is no record of the run, or no task of it matches
   2  the command line is wrong
 
-` + permissionsHelp(permissions.List) + workspaceHelp
+` + permissionsHelp(permissions.ReadRecords) + workspaceHelp
 
 const explainTaskHelp = `
 shop:build means this target, whatever its configuration; shop:build:production means one

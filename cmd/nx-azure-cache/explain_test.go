@@ -156,7 +156,7 @@ func TestExplain(t *testing.T) {
 	if want := withoutTimes(example); got != want {
 		t.Errorf("got\n%s\nwant what docs/insight.md shows\n%s", got, want)
 	}
-	if got := e.explain("shop:e2e"); !strings.Contains(got, "shop:e2e: a hit from the remote cache, scope trusted, 1.2 MB; it saved 1m23s") || strings.Contains(got, "shop:build") {
+	if got := e.explain("shop:e2e"); !strings.Contains(got, "shop:e2e: a hit from the remote cache, scope trusted, 1.2 MB; it saved 1 min 23 s") || strings.Contains(got, "shop:build") {
 		t.Errorf("a hit: got\n%s", got)
 	}
 	if got := e.explain("*:test"); !strings.Contains(got, "shop:test: files of shop") || strings.Contains(got, "STAGE") {

@@ -49,11 +49,16 @@ func TestWhoWaits(t *testing.T) {
 			t.Errorf("%+v: IsAwaited is %v", test, got.IsAwaited)
 		}
 	}
-	for scope, want := range map[trust.Scope]bool{trust.Trusted: true, trust.PullRequest("1"): false} {
+	for _, test := range []struct {
+		scope trust.Scope
+		mode  cache.Mode
+		want  bool
+	}{{trust.Trusted, readWrite, true}, {trust.PullRequest("1"), readWrite, false}, {trust.Trusted, cache.ReadOnly, false}} {
 		start := start{InitializeParams: rpc.InitializeParams{CI: true}, getenv: testenv.Env{}.Get}
-		policy := config.RunPolicy{Mode: readWrite, Run: trust.Run{Scope: scope}}
-		if got := records(config.Settings{Records: none}, policy, start, cache.Options{Verify: 1}, nil); got.IsAwaited != want {
-			t.Errorf("azure.verify in %s: IsAwaited is %v", scope, got.IsAwaited)
+		policy := config.RunPolicy{Mode: test.mode, Run: trust.Run{Scope: test.scope}}
+		options := cache.Options{Verify: 1, Mode: test.mode, Writes: cache.Place{Blobs: new(cachetest.Memory), Scope: test.scope}}
+		if got := records(config.Settings{Records: none}, policy, start, options, nil); got.IsAwaited != test.want {
+			t.Errorf("azure.verify: %+v: IsAwaited is %v", test, got.IsAwaited)
 		}
 	}
 }

@@ -135,7 +135,7 @@ func rowsThatFail(t *testing.T, environment testenv.Env) string {
 
 // The help of the commands and the guide say what package permissions knows.
 func TestPermissionsAreDocumented(t *testing.T) {
-	for command, use := range map[string]permissions.Use{"ls": permissions.List, "inspect": permissions.Inspect, "evict": permissions.Evict} {
+	for command, use := range map[string]permissions.Use{"ls": permissions.List, "explain": permissions.ReadRecords, "inspect": permissions.Inspect, "evict": permissions.Evict} {
 		if help, _, err := runWith(t, nil, command, "--help"); err != nil || !strings.Contains(help, "It needs "+use.Advice()+".\n") {
 			t.Errorf("%s: got %s and %v, want %s", command, help, err, use.Advice())
 		}

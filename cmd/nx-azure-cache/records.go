@@ -6,7 +6,6 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/history"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/jobsummary"
@@ -32,7 +31,7 @@ func records(s config.Settings, r config.RunPolicy, start start, options cache.O
 	if summary.IsWanted() {
 		keeper.Summarize = summarize(summary, others)
 	}
-	verifies := options.Verify > 0 && r.Scope == trust.Trusted // the record shows which tasks failed
+	verifies := options.Verifies() // the record shows which tasks failed
 	return &rpc.Records{IsAwaited: start.CI && (keeper.IsStored() || summary.IsWanted() || verifies), Keep: keeper.Keep}
 }
 

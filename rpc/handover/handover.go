@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs/recorder"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
@@ -19,21 +20,15 @@ func Take(folder *scratch.Folder) (*recorder.HandOver, error) {
 	return handOver, errors.Join(err, folder.RemoveAll(Name))
 }
 
-// read reads the file. The folder is private, so nothing replaces the file meanwhile.
+// read reads the file.
 func read(folder *os.Root) (*recorder.HandOver, error) {
-	info, err := folder.Lstat(Name)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular(): // opening a FIFO would block
-		return nil, errors.New("the hand-over is not a file")
-	case info.Size() > recorder.MaxHandOver:
-		return nil, errors.New("the hand-over is too large")
-	}
-	f, err := folder.Open(Name)
+	f, err := directory.OpenFile(folder, Name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // opened for reading: nothing is lost
+	if info, err := f.Stat(); err != nil || info.Size() > recorder.MaxHandOver {
+		return nil, errors.Join(err, errors.New("the hand-over is too large"))
+	}
 	return recorder.ReadHandOver(f)
 }

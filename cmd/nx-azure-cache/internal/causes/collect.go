@@ -141,10 +141,11 @@ func (c *Collector) distinct(inputs []int) []int {
 	return slices.Compact(distinct)
 }
 
-// Add compares the run with another one.
-func (c *Collector) Add(record *runs.Record) {
+// Add compares the run with another one. It reports false for the run itself and for later
+// ones, which tell nothing.
+func (c *Collector) Add(record *runs.Record) bool {
 	if record.Session == c.record.Session || record.Started.After(c.record.Ended) {
-		return // itself, or later
+		return false
 	}
 	isReadable := c.isRead(record.Scope)
 	if isReadable {
@@ -173,6 +174,7 @@ func (c *Collector) Add(record *runs.Record) {
 			c.compare(w, run, record, task, translated)
 		}
 	}
+	return true
 }
 
 func (c *Collector) isRead(scope trust.Scope) bool { return slices.Contains(c.reads, scope) }

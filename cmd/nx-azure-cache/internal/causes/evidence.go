@@ -24,6 +24,9 @@ type Evidence struct {
 	Stop func() bool
 	// Since is the day from which records were read, for people, such as "2026-11-01".
 	Since string
+	// Newest is how many records of each scope were read if there are older ones; 0 if all
+	// since that day were read.
+	Newest int
 }
 
 func (e *Evidence) isStopped() bool { return e.Stop != nil && e.Stop() }

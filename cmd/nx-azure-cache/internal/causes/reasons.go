@@ -138,10 +138,22 @@ func (x *explainer) neverStored(w *wanted) Cause {
 			Text: fmt.Sprintf("first time%s: only runs in other scopes, such as %s, ran it", x.since(), w.foreign.run.Scope),
 			Fix:  "a run of a trusted branch stores it for all"}
 	}
-	return Cause{Kind: FirstTime, Text: "first time: no record" + x.since() + " has this task"}
+	return Cause{Kind: FirstTime, Text: "first time: no record" + x.since() + " has this task", Fix: x.more()}
 }
 
+// more says how to read more records, if there are more.
+func (x *explainer) more() string {
+	if x.evidence.Newest > 0 {
+		return "--limit 0 reads older records, too"
+	}
+	return ""
+}
+
+// since says which records were read.
 func (x *explainer) since() string {
+	if x.evidence.Newest > 0 {
+		return fmt.Sprintf(" among the newest %d of each scope", x.evidence.Newest)
+	}
 	if x.evidence.Since == "" {
 		return ""
 	}

@@ -45,13 +45,13 @@ func forbiddenFolders(dir string) []string {
 			continue
 		}
 		folder = resolved(folder)
-		folders = append(folders, folder, checkoutOf(folder))
+		folders = append(folders, folder, CheckoutOf(folder))
 	}
 	return slices.DeleteFunc(folders, func(folder string) bool { return folder == filepath.Dir(folder) })
 }
 
-// checkoutOf returns the nearest folder from folder upwards that has a .git, or folder.
-func checkoutOf(folder string) string {
+// CheckoutOf returns the nearest folder from folder upwards that has a .git, or folder.
+func CheckoutOf(folder string) string {
 	for at := folder; ; at = filepath.Dir(at) {
 		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
 			return at

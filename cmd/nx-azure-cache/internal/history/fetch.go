@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"sync"
+
+	"github.com/rs/zerolog"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
@@ -70,8 +73,14 @@ func (r *Reader) fetch(ctx context.Context, records []located, yield func(*Run, 
 	}
 }
 
-func get(ctx context.Context, record located) fetched {
-	got := fetched{located: record}
+func get(ctx context.Context, record located) (got fetched) {
+	got.located = record
+	defer func() { // a panic here would end the process, and with it the uploads of a server
+		if p := recover(); p != nil {
+			zerolog.Ctx(ctx).Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("reading a record panicked")
+			got.err = fmt.Errorf("reading panicked: %v", p)
+		}
+	}()
 	blob, err := record.container.Get(ctx, record.name)
 	if err != nil {
 		got.err = err

@@ -20,9 +20,9 @@ import (
 const (
 	// MaxRecords is how many records of a scope are read at most.
 	MaxRecords = 100_000
-	// maxBytes is how many bytes of records one walk reads at most. A large run takes
+	// MaxBytes is how many bytes of records one walk reads at most. A large run takes
 	// 200 KB.
-	maxBytes = 1 << 30
+	MaxBytes = 1 << 30
 	// maxConcurrent is how many records are fetched at a time. Each takes up to
 	// [runs.MaxBody] in memory until it is yielded.
 	maxConcurrent = 8
@@ -65,13 +65,15 @@ type Skipped struct {
 	Unverified int // of the trusted scope, without a valid signature
 	// TooMany are older records than those whose bytes are as many as one walk may read.
 	TooMany int
+	// IsLimited reports whether a scope may have older records than those of [Query.Limit].
+	IsLimited bool
 	// First is why the first one was left out. It names the record.
 	First error
 }
 
 // Open returns a reader of the records of a workspace. It sends nothing.
 func Open(settings config.Settings, scopes []trust.Scope) (*Reader, error) {
-	containers, err := settings.OpenContainers(permissions.List, scopes)
+	containers, err := settings.OpenContainers(permissions.ReadRecords, scopes)
 	if err != nil {
 		return nil, err
 	}
@@ -82,22 +84,40 @@ func Open(settings config.Settings, scopes []trust.Scope) (*Reader, error) {
 	}, nil
 }
 
-// Skipped is what the walks so far have left out.
+// Query selects records by their names, so that it costs no request for the others.
+type Query struct {
+	Since   time.Time // the earliest end of a run
+	Until   time.Time // the latest end; zero means any
+	Session string    // the only session; "" means all
+	Except  string    // a session that does not count
+	Limit   int       // of each scope, the newest; 0 means [MaxRecords]
+}
+
+func (q Query) matches(ended time.Time, session string) bool {
+	return !ended.Before(q.Since.Truncate(time.Second)) && !ended.After(q.Until) &&
+		(q.Session == "" || q.Session == session) && (q.Except == "" || q.Except != session)
+}
+
+// Skipped is what the last walk has left out.
 func (r *Reader) Skipped() Skipped { return r.skipped }
 
-// Runs yields the runs of scopes that have ended since a time, newest first: of each scope
-// the newest limit, or [MaxRecords] if limit is 0. It leaves out records that cannot be used
-// (see [Reader.Skipped]). If the storage fails, or does not permit listing, the error is the
-// last item.
+// Runs yields the runs of scopes that a query selects, newest first. It leaves out records
+// that cannot be used (see [Reader.Skipped]). If the storage fails, or does not permit
+// listing, the error is the last item.
 //
 // Runs sends a request for each scope, one for each day and one for each record. It keeps
 // only the names of the records in memory, and a few records.
-func (r *Reader) Runs(ctx context.Context, scopes []trust.Scope, since time.Time, limit int) iter.Seq2[*Run, error] {
+func (r *Reader) Runs(ctx context.Context, scopes []trust.Scope, query Query) iter.Seq2[*Run, error] {
 	return func(yield func(*Run, error) bool) {
-		if limit <= 0 || limit > MaxRecords {
-			limit = MaxRecords
+		r.skipped = Skipped{}
+		q := query
+		if q.Limit <= 0 || q.Limit > MaxRecords {
+			q.Limit = MaxRecords
 		}
-		found, err := r.find(ctx, scopes, since, limit)
+		if latest := time.Now().Add(maxSkew); q.Until.IsZero() || q.Until.After(latest) {
+			q.Until = latest
+		}
+		found, err := r.find(ctx, scopes, q)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -116,7 +136,7 @@ type located struct {
 }
 
 // find lists the newest records of scopes, newest first.
-func (r *Reader) find(ctx context.Context, scopes []trust.Scope, since time.Time, limit int) ([]located, error) {
+func (r *Reader) find(ctx context.Context, scopes []trust.Scope, query Query) ([]located, error) {
 	var all []located
 	seen := make(map[trust.Scope]bool)
 	for _, scope := range scopes {
@@ -124,7 +144,7 @@ func (r *Reader) find(ctx context.Context, scopes []trust.Scope, since time.Time
 			continue
 		}
 		seen[scope] = true
-		found, err := r.findIn(ctx, scope, since, limit)
+		found, err := r.findIn(ctx, scope, query)
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +153,7 @@ func (r *Reader) find(ctx context.Context, scopes []trust.Scope, since time.Time
 	slices.SortStableFunc(all, func(a, b located) int { return b.ended.Compare(a.ended) })
 	bytes := int64(0)
 	for i, record := range all {
-		if bytes += record.size; bytes > maxBytes {
+		if bytes += record.size; bytes > MaxBytes {
 			r.skipped.TooMany += len(all) - i
 			return all[:i], nil
 		}
@@ -141,26 +161,26 @@ func (r *Reader) find(ctx context.Context, scopes []trust.Scope, since time.Time
 	return all, nil
 }
 
-func (r *Reader) findIn(ctx context.Context, scope trust.Scope, since time.Time, limit int) ([]located, error) {
+func (r *Reader) findIn(ctx context.Context, scope trust.Scope, query Query) ([]located, error) {
 	container := r.ContainerOf(scope)
-	latest := time.Now().Add(maxSkew)
-	days, err := r.days(ctx, container, scope, since, latest)
+	days, err := r.days(ctx, container, scope, query)
 	if err != nil {
 		return nil, err
 	}
 	var all []located
 	for _, day := range slices.Backward(days) {
-		newest := newest{most: limit - len(all)}
+		newest := newest{most: query.Limit - len(all)}
 		if newest.most == 0 {
+			r.skipped.IsLimited = true
 			break
 		}
 		for blob, err := range container.List(ctx, runs.DayPrefix(r.Prefix, scope, day)) {
 			if err != nil {
 				return nil, err
 			}
-			of, ended, _, ok := runs.ParseName(r.Prefix, blob.Name)
+			of, ended, session, ok := runs.ParseName(r.Prefix, blob.Name)
 			switch {
-			case !ok || of != scope || ended.Before(since.Truncate(time.Second)) || ended.After(latest):
+			case !ok || of != scope || !query.matches(ended, session):
 			case blob.Size > runs.MaxBody:
 				r.skip(&r.skipped.Unreadable, blob.Name, errTooLarge)
 			default:
@@ -168,19 +188,20 @@ func (r *Reader) findIn(ctx context.Context, scope trust.Scope, since time.Time,
 			}
 		}
 		all = append(all, newest.records()...)
+		r.skipped.IsLimited = r.skipped.IsLimited || newest.seen > newest.most
 	}
 	return all, nil
 }
 
 // days returns the days on which runs of a scope wrote records, in ascending order.
-func (r *Reader) days(ctx context.Context, container Container, scope trust.Scope, since, latest time.Time) ([]time.Time, error) {
+func (r *Reader) days(ctx context.Context, container Container, scope trust.Scope, query Query) ([]time.Time, error) {
 	var days []time.Time
 	for folder, err := range container.Folders(ctx, runs.ScopePrefix(r.Prefix, scope)) {
 		if err != nil {
 			return nil, err
 		}
 		day, ok := runs.ParseDay(r.Prefix, scope, folder)
-		if ok && day.Add(24*time.Hour).After(since) && day.Before(latest) {
+		if ok && day.Add(24*time.Hour).After(query.Since) && !day.After(query.Until) {
 			days = append(days, day)
 		}
 	}
@@ -191,10 +212,12 @@ func (r *Reader) days(ctx context.Context, container Container, scope trust.Scop
 // newest keeps the last records of a list that is sorted by time.
 type newest struct {
 	most int
+	seen int
 	kept []located
 }
 
 func (n *newest) add(record located) {
+	n.seen++
 	if len(n.kept) == 2*n.most {
 		n.kept = append(n.kept[:0], n.kept[n.most:]...)
 	}

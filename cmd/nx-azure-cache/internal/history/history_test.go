@@ -129,7 +129,7 @@ func reader(c *container) *history.Reader {
 // read returns the sessions of the runs, in order, and the error.
 func read(t *testing.T, r *history.Reader, scopes []trust.Scope, since time.Time, limit int) (sessions []string, err error) {
 	t.Helper()
-	for run, err := range r.Runs(t.Context(), scopes, since, limit) {
+	for run, err := range r.Runs(t.Context(), scopes, history.Query{Since: since, Limit: limit}) {
 		if err != nil {
 			return sessions, err
 		}
@@ -165,10 +165,57 @@ func TestRuns(t *testing.T) {
 	if err != nil || len(got) != 30 || c.gets != 30 || c.most > 8 {
 		t.Errorf("got %d runs, %v, with %d requests, %d at a time; want 30 with 30, at most 8", len(got), err, c.gets, c.most)
 	}
-	for range reader(c).Runs(t.Context(), []trust.Scope{"pr-7"}, time.Time{}, 0) {
+	for range reader(c).Runs(t.Context(), []trust.Scope{"pr-7"}, history.Query{}) {
 		break // must not leave goroutines or deadlock
 	}
 }
+
+// A query selects by names, before it counts and before it reads.
+func TestQuery(t *testing.T) {
+	c := newContainer()
+	for i := range 10 {
+		c.put(t, record("pr-7", now.Add(-time.Duration(i)*7*time.Hour), fmt.Sprintf("p%d", i)), nil)
+	}
+	for name, test := range map[string]struct {
+		query     history.Query
+		want      string
+		isLimited bool
+	}{
+		"not what ended later":       {history.Query{Until: now.Add(-20 * time.Hour), Limit: 2}, "p3 p4", true},
+		"the same second":            {history.Query{Until: now.Add(-21 * time.Hour), Limit: 1}, "p3", true},
+		"a session":                  {history.Query{Session: "p9", Limit: 1}, "p9", false},
+		"not the session of the run": {history.Query{Except: "p0", Limit: 1}, "p1", true},
+		"all":                        {history.Query{Limit: 10}, "p0 p1 p2 p3 p4 p5 p6 p7 p8 p9", false},
+		"all but one":                {history.Query{Limit: 9}, "p0 p1 p2 p3 p4 p5 p6 p7 p8", true},
+	} {
+		r := reader(c)
+		c.gets = 0
+		var got []string
+		for run, err := range r.Runs(t.Context(), []trust.Scope{"pr-7"}, test.query) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, run.Record.Session)
+		}
+		if strings.Join(got, " ") != test.want || c.gets != len(got) || r.Skipped().IsLimited != test.isLimited {
+			t.Errorf("%s: got %v with %d requests, %+v; want %s, limited: %v", name, got, c.gets, r.Skipped(), test.want, test.isLimited)
+		}
+	}
+}
+
+// A panic while a record is fetched must not end a server.
+func TestFetchPanics(t *testing.T) {
+	c := newContainer()
+	c.put(t, record("pr-7", now, "last"), nil)
+	r := &history.Reader{Prefix: prefix, ContainerOf: func(trust.Scope) history.Container { return panicking{c} }}
+	if got, err := read(t, r, []trust.Scope{"pr-7"}, time.Time{}, 0); err != nil || len(got) > 0 || r.Skipped().Unreadable != 1 {
+		t.Errorf("got %v, %v, %+v; want an unreadable record", got, err, r.Skipped())
+	}
+}
+
+type panicking struct{ *container }
+
+func (panicking) Get(context.Context, string) (*cache.Blob, error) { panic("a foreign blob") }
 
 // One bad record never stops the walk.
 func TestRunsOfHostileRecords(t *testing.T) {
@@ -201,6 +248,7 @@ func TestRunsOfHostileRecords(t *testing.T) {
 	if want := []string{"first", "last"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
+	_, _ = read(t, r, []trust.Scope{"pr-7"}, time.Time{}, 0) // counts nothing twice
 	if skipped := r.Skipped(); skipped.Unreadable != 9 || skipped.Unverified != 0 || skipped.First == nil {
 		t.Errorf("got %+v, want 9 unreadable records and why", skipped)
 	}
@@ -245,7 +293,7 @@ func TestSignedRuns(t *testing.T) {
 	r := reader(c)
 	r.Verifier = verifier
 	var got []string
-	for run, err := range r.Runs(t.Context(), []trust.Scope{trust.Trusted, "pr-7"}, time.Time{}, 0) {
+	for run, err := range r.Runs(t.Context(), []trust.Scope{trust.Trusted, "pr-7"}, history.Query{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

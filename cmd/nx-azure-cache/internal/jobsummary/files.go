@@ -10,6 +10,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/gitfiles"
 )
 
 // appending is what to append to a file.
@@ -57,31 +58,16 @@ func openAppending(folder *directory.Dir, name string, mayMake bool) (*os.File, 
 			return file, err
 		}
 	}
-	return openRegular(folder, name, flags)
+	return openExisting(folder, name, flags)
 }
 
-// openRegular opens an existing regular file, and no link.
-func openRegular(folder *directory.Dir, name string, flags int) (*os.File, error) {
-	found, err := folder.Root.Lstat(name)
-	if err != nil {
-		return nil, err
+// openExisting opens an existing regular file, and no link. An error has its path.
+func openExisting(folder *directory.Dir, name string, flags int) (*os.File, error) {
+	file, err := directory.OpenFile(folder.Root, name, flags)
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		err = &fs.PathError{Op: pathError.Op, Path: folder.Join(name), Err: pathError.Err}
 	}
-	if !found.Mode().IsRegular() { // opening a FIFO would block
-		return nil, directory.WrongType(folder.Join(name), "a file", found)
-	}
-	file, err := folder.Root.OpenFile(name, flags, 0)
-	if err != nil {
-		return nil, err
-	}
-	opened, err := file.Stat()
-	if err == nil && !os.SameFile(found, opened) {
-		err = fmt.Errorf("%s was replaced while it was being opened", folder.Join(name))
-	}
-	if err != nil {
-		_ = file.Close() // nothing is written
-		return nil, err
-	}
-	return file, nil
+	return file, err
 }
 
 // createFile makes a file that must not exist.
@@ -103,7 +89,10 @@ func createFile(folder, name string, text []byte) error {
 // openFolder opens a folder. It follows links outside the checkout, because the environment
 // chooses the path, and none in it, because a checkout may contain them.
 func openFolder(workspace, path string) (*directory.Dir, error) {
-	checkout := checkoutOf(workspace)
+	checkout := workspace
+	if resolved, err := filepath.EvalSymlinks(workspace); err == nil {
+		checkout = gitfiles.CheckoutOf(resolved) // the workspace of Nx may be a subfolder of it
+	}
 	within, isInside := inside(checkout, path)
 	if !isInside {
 		return directory.Open(path)
@@ -128,21 +117,6 @@ func descend(folder *directory.Dir, names []string, open func(*directory.Dir, st
 		folder = next
 	}
 	return folder, nil
-}
-
-// checkoutOf returns the root of the checkout that contains the workspace, or the workspace:
-// the workspace of Nx may be a subfolder of a repository.
-func checkoutOf(workspace string) string {
-	resolved, err := filepath.EvalSymlinks(workspace)
-	if err != nil {
-		return workspace
-	}
-	for at := resolved; at != filepath.Dir(at); at = filepath.Dir(at) {
-		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
-			return at
-		}
-	}
-	return workspace
 }
 
 // inside returns the names on the way from a folder to a path, if the path leads through

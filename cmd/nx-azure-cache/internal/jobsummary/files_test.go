@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
 // redirections put something at a path that must not be written to.
@@ -168,7 +170,7 @@ func TestNoPlace(t *testing.T) {
 	// Someone asked for this one.
 	o := in(t.TempDir(), nil)
 	o.File = filepath.Join(folder, "missing", "totals.jsonl")
-	if err := Write(t.Context(), usual(), o); err == nil || !strings.Contains(err.Error(), FileVariable) {
-		t.Errorf("got %v, want an error about %s", err, FileVariable)
+	if err := Write(t.Context(), usual(), o); err == nil || !strings.Contains(err.Error(), config.SummaryFileVariable) {
+		t.Errorf("got %v, want an error about %s", err, config.SummaryFileVariable)
 	}
 }

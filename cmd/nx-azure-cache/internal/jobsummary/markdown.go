@@ -9,6 +9,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 const (
@@ -63,9 +64,9 @@ func totalsLine(r *runs.Record) string {
 	add(t.Evicted, "evicted", "evicted")
 	add(t.Failed, "failed", "failed")
 	parts = append(parts, printable.Size(t.BytesRead)+" read", printable.Size(t.BytesWritten)+" written")
-	waited := duration(t.Waited) + " waited"
+	waited := terminal.LongDuration(t.Waited) + " waited"
 	if net := t.Saved - t.Waited; net > 0 {
-		waited = "**" + duration(net) + " saved** (" + waited + ")"
+		waited = "**" + terminal.LongDuration(net) + " saved** (" + waited + ")"
 	}
 	return strings.Join(append(parts, waited, "scope "+name(string(r.Scope))), ", ")
 }
@@ -106,7 +107,7 @@ func slowestMisses(r *runs.Record, known Known) string {
 		for i := range more {
 			total += max(ran(&more[i]), 0)
 		}
-		fmt.Fprintf(&b, "\n%s, which ran for %s.\n", count(int64(len(more)), "more miss", "more misses"), duration(total))
+		fmt.Fprintf(&b, "\n%s, which ran for %s.\n", count(int64(len(more)), "more miss", "more misses"), terminal.LongDuration(total))
 	}
 	fmt.Fprintf(&b, "\nWhy was a task a miss? Run `%s` ([more](%s)).\n", explainCommand(r, known), diagnostic.Page("insight.md"))
 	return b.String()
@@ -141,7 +142,7 @@ func writeTable(b *strings.Builder, tasks []runs.Task, reasons []string) {
 			what += " (failed)"
 		}
 		if t.Ran != nil {
-			took = duration(*t.Ran)
+			took = terminal.LongDuration(*t.Ran)
 		}
 		fmt.Fprintf(b, "| %s | %s |", what, took)
 		if hasReasons {
@@ -282,29 +283,4 @@ func count(n int64, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
-}
-
-// duration formats milliseconds for people, such as "0.4 s", "12 s", "12 min 30 s" and
-// "3 h 5 min", as npm/nx-azure-cache/lib/printable.js does.
-func duration(ms int64) string {
-	// 9,950 ms are rounded to 10 s, not to 10.0 s.
-	if tenths := (ms + 50) / 100; tenths < 100 {
-		return fmt.Sprintf("%d.%d s", tenths/10, tenths%10)
-	}
-	seconds, minutes := (ms+500)/1000, (ms+30_000)/60_000
-	switch {
-	case seconds < 60:
-		return fmt.Sprintf("%d s", seconds)
-	case seconds < 3600:
-		return inUnits(seconds, "min", "s")
-	}
-	return inUnits(minutes, "h", "min")
-}
-
-// inUnits formats a number of small units. 60 of them are a large one.
-func inUnits(n int64, large, small string) string {
-	if n%60 == 0 {
-		return fmt.Sprintf("%d %s", n/60, large)
-	}
-	return fmt.Sprintf("%d %s %d %s", n/60, large, n%60, small)
 }

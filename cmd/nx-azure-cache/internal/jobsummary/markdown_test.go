@@ -151,14 +151,3 @@ func TestMarkdownIsBounded(t *testing.T) {
 		r.Tasks = nil
 	}
 }
-
-func TestDuration(t *testing.T) {
-	for ms, want := range map[int64]string{
-		0: "0.0 s", 90: "0.1 s", 9_949: "9.9 s", 9_950: "10 s", 59_499: "59 s", 59_500: "1 min",
-		60_000: "1 min", 750_000: "12 min 30 s", 3_599_999: "1 h", 7_320_000: "2 h 2 min",
-	} {
-		if got := duration(ms); got != want {
-			t.Errorf("duration(%d): got %q, want %q", ms, got, want)
-		}
-	}
-}

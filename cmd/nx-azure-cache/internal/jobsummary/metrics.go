@@ -164,7 +164,7 @@ func lockMetrics(ctx context.Context, folder *directory.Dir) (unlock func(), err
 
 // readMetrics reads the file of metrics, or its beginning; nil if there is none.
 func readMetrics(folder *directory.Dir) ([]byte, error) {
-	file, err := openRegular(folder, metricsFile, os.O_RDONLY)
+	file, err := openExisting(folder, metricsFile, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

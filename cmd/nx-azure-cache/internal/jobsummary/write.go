@@ -6,16 +6,15 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
-
-// FileVariable names the file that gets the totals of each run.
-const FileVariable = "NX_AZURE_CACHE_SUMMARY_FILE"
 
 // Options say which summaries a run writes.
 type Options struct {
@@ -120,7 +119,7 @@ func (o *Options) writeTotals(r *runs.Record) error {
 		}
 		err = appendFile(o.Workspace, path, appending{text: line, mayMake: true})
 	}
-	return about(FileVariable, err)
+	return about(config.SummaryFileVariable, err)
 }
 
 func (o *Options) is(variable string) bool { return strings.EqualFold(o.Getenv(variable), "true") }
@@ -179,7 +178,7 @@ func (o *Options) search(ctx context.Context, tasks []string) Causes {
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, maxSearch)
 		defer cancel()
-		found <- o.Causes(ctx, tasks)
+		found <- o.causes(ctx, tasks)
 	}()
 	select {
 	case causes := <-found:
@@ -187,6 +186,17 @@ func (o *Options) search(ctx context.Context, tasks []string) Causes {
 	case <-limit.Done():
 		return nil
 	}
+}
+
+// causes returns no causes if the search panics. Foreign records must not end the process,
+// which may be storing results.
+func (o *Options) causes(ctx context.Context, tasks []string) (found Causes) {
+	defer func() {
+		if p := recover(); p != nil {
+			zerolog.Ctx(ctx).Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("the search for causes panicked")
+		}
+	}()
+	return o.Causes(ctx, tasks)
 }
 
 // about names what an error is about.

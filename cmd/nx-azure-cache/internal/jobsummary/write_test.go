@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 )
 
@@ -308,5 +310,23 @@ func TestSlowCauses(t *testing.T) {
 				t.Errorf("got\n%s", text)
 			}
 		})
+	}
+}
+
+// A record of another run must not end the process, which may be storing results.
+func TestCausesPanic(t *testing.T) {
+	path := emptyFile(t, "")
+	o := in(t.TempDir(), onGitHub(path))
+	o.Causes = func(context.Context, []string) Causes { panic("a foreign record") }
+	var log strings.Builder
+	ctx := zerolog.New(&log).WithContext(t.Context())
+	if err := Write(ctx, usual(), o); err != nil {
+		t.Fatal(err)
+	}
+	if want := Markdown(usual(), Known{}); read(t, path) != want {
+		t.Errorf("got\n%s\nwant a summary without causes", read(t, path))
+	}
+	if !strings.Contains(log.String(), "a foreign record") || !strings.Contains(log.String(), "stack") {
+		t.Errorf("logged %q", log.String())
 	}
 }

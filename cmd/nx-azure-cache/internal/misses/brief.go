@@ -11,11 +11,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/history"
 )
 
 // What Brief reads: few records, and files that fit into the memory of a server.
 const (
-	briefRecords = 3              // of each scope, beside the run's own
+	briefRecords = 3              // of each scope
 	briefAge     = 48 * time.Hour // each day is a request
 	briefGraph   = 8 << 20
 	briefChanges = 2_000 // files
@@ -28,13 +29,12 @@ func Brief(ctx context.Context, others reader, workspace string, record *runs.Re
 	wanted := slices.DeleteFunc(causes.Misses(record), func(task *runs.Task) bool { return !slices.Contains(tasks, task.ID) })
 	reads := trust.Run{Scope: record.Scope}.Reads()
 	collector := causes.New(record, wanted, reads)
-	for run, err := range others.Runs(ctx, reads, record.Ended.Add(-briefAge), briefRecords+1) {
+	query := history.Query{Since: record.Ended.Add(-briefAge), Except: record.Session, Limit: briefRecords}
+	for run, err := range others.Runs(ctx, reads, query) {
 		if err != nil {
 			break // those before it count
 		}
-		if run.Record.Session != record.Session {
-			collector.Add(run.Record)
-		}
+		collector.Add(run.Record)
 	}
 	if collector.Readable == 0 {
 		return nil

@@ -23,11 +23,11 @@ type pastRuns struct {
 	records []*runs.Record
 	err     error
 	scopes  []trust.Scope
-	limit   int
+	query   history.Query
 }
 
-func (p *pastRuns) Runs(_ context.Context, scopes []trust.Scope, _ time.Time, limit int) iter.Seq2[*history.Run, error] {
-	p.scopes, p.limit = scopes, limit
+func (p *pastRuns) Runs(_ context.Context, scopes []trust.Scope, query history.Query) iter.Seq2[*history.Run, error] {
+	p.scopes, p.query = scopes, query
 	return func(yield func(*history.Run, error) bool) {
 		for _, record := range p.records {
 			if !yield(&history.Run{Record: record, Scope: record.Scope, Ended: record.Ended}, nil) {
@@ -60,8 +60,8 @@ func TestBrief(t *testing.T) {
 	this := runOf("2", "b", now, "22")
 	first := func(past pastRuns, tasks ...string) map[string]string {
 		got := Brief(t.Context(), &past, t.TempDir(), this, tasks)
-		if len(past.scopes) != 1 || past.scopes[0] != trust.Trusted || past.limit != briefRecords+1 {
-			t.Errorf("read %d records of %v", past.limit, past.scopes)
+		if len(past.scopes) != 1 || past.scopes[0] != trust.Trusted || past.query.Limit != briefRecords || past.query.Except != this.Session {
+			t.Errorf("read %+v of %v", past.query, past.scopes)
 		}
 		return got
 	}

@@ -1,16 +1,19 @@
 package misses
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"slices"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/history"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
@@ -116,6 +119,10 @@ func selector(patterns []string) func(string) bool {
 	}
 }
 
+// maxOverlap is how much later than the explained run others may have ended. They may have
+// stored a result while it ran.
+const maxOverlap = time.Hour
+
 // compare explains the misses.
 func (a *report) compare(ctx context.Context, storage *storage, document config.Document, options Options, progress *progress) {
 	reads := trust.Run{Scope: a.record.Scope}.Reads()
@@ -123,16 +130,23 @@ func (a *report) compare(ctx context.Context, storage *storage, document config.
 	evidence := newCheckout(ctx, document, a.found).evidence()
 	evidence.Since = options.Period
 	add := func(record *runs.Record) {
-		a.records++
-		collector.Add(record)
-	}
-	if problem := storage.read(ctx, reads, options, progress, add); problem != "" {
-		a.notes = append(a.notes, problem)
-		if a.records == 0 {
-			evidence.NoRecords = problem
+		if collector.Add(record) {
+			a.records++
 		}
+	}
+	query := history.Query{Since: options.Since, Until: a.record.Ended.Add(maxOverlap), Except: a.record.Session, Limit: options.Limit}
+	skipped, err := storage.read(ctx, reads, query, progress, add)
+	a.notes = append(a.notes, describeSkipped(skipped)...)
+	if err != nil {
+		a.notes = append(a.notes, printable.Line(err.Error()))
 	} else {
-		storage.readOthers(ctx, reads, options, progress, add)
+		storage.readOthers(ctx, reads, query, progress, add)
+	}
+	if collector.Readable == 0 && len(a.notes) > 0 {
+		evidence.NoRecords = a.notes[len(a.notes)-1]
+	}
+	if skipped.IsLimited {
+		evidence.Newest = cmp.Or(options.Limit, history.MaxRecords)
 	}
 	a.all = collector.Explain(evidence)
 }

@@ -1,6 +1,7 @@
 package misses
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,11 @@ func findRun(ctx context.Context, document config.Document, storage *storage, op
 	if local != nil {
 		first = append(first, local.Scope)
 	}
-	run, err := storage.search(ctx, first, options, progress)
+	query := history.Query{Since: options.Since, Limit: options.Limit}
+	if isSession(options.Run) {
+		query.Session, query.Limit = options.Run, 0
+	}
+	run, limits, err := storage.search(ctx, first, query, options.Run, progress)
 	if err != nil || run.record != nil {
 		return run, err
 	}
@@ -50,11 +55,34 @@ func findRun(ctx context.Context, document config.Document, storage *storage, op
 		return found{}, err
 	}
 	others = slices.DeleteFunc(others, func(scope trust.Scope) bool { return slices.Contains(first, scope) })
-	if run, err = storage.search(ctx, others, options, progress); err != nil || run.record != nil {
+	run, more, err := storage.search(ctx, others[:min(len(others), maxScopes)], query, options.Run, progress)
+	if err != nil || run.record != nil {
 		return run, err
 	}
-	return found{}, fmt.Errorf("no record of the run %s was found since %s: runs in CI write one unless azure.records is \"none\" or they may not write; an earlier --since reads older ones",
-		printable.Short(options.Run, maxShown), options.Period)
+	return found{}, notFound(options, limits.IsLimited || more.IsLimited, len(others) > maxScopes)
+}
+
+// maxScopes is how many scopes are searched for a run, beside those that most runs write.
+const maxScopes = 500
+
+// notFound says where the run was searched for.
+func notFound(options Options, isLimited, hasMoreScopes bool) error {
+	where, more := "since "+options.Period, "an earlier --since reads older ones"
+	if isLimited {
+		where = fmt.Sprintf("among the newest %d of each scope", cmp.Or(options.Limit, history.MaxRecords))
+		more = "--limit 0 reads older ones"
+	}
+	if hasMoreScopes {
+		where += fmt.Sprintf(", in %d scopes, those of the newest pull requests first", maxScopes)
+	}
+	return fmt.Errorf("no record of the run %s was found %s: runs in CI write one unless azure.records is \"none\" or they may not write; %s",
+		printable.Short(options.Run, maxShown), where, more)
+}
+
+// isSession reports whether a run is named by its session, which the names of records
+// contain: it is no URL, and no number at the end of one.
+func isSession(named string) bool {
+	return runs.IsSession(named) && strings.Trim(named, "0123456789") != ""
 }
 
 // maxShown is how much of an argument an error repeats, in bytes.
@@ -76,26 +104,26 @@ func readLocal(document config.Document) (*runs.Record, error) {
 }
 
 // search searches scopes for the newest record of a session or of a CI run.
-func (s *storage) search(ctx context.Context, scopes []trust.Scope, options Options, progress *progress) (found, error) {
+func (s *storage) search(ctx context.Context, scopes []trust.Scope, query history.Query, named string, progress *progress) (found, history.Skipped, error) {
 	var newest found
 	n := 0
-	for run, err := range s.reader.Runs(ctx, scopes, options.Since, options.Limit) {
+	for run, err := range s.reader.Runs(ctx, scopes, query) {
 		if err != nil {
-			return newest, err
+			return newest, history.Skipped{}, err
 		}
 		n++
 		progress.printf("searched %d records of runs", n)
 		switch record := run.Record; {
-		case record.Session == options.Run:
-			return found{record: record}, nil
-		case !isRun(record.Source.Run, options.Run):
+		case record.Session == named:
+			return found{record: record}, history.Skipped{}, nil
+		case !isRun(record.Source.Run, named):
 		case newest.record == nil:
 			newest.record = record
 		default:
 			newest.siblings = append(newest.siblings, record.Session)
 		}
 	}
-	return newest, nil
+	return newest, s.reader.Skipped(), nil
 }
 
 // isRun reports whether named is the URL of a run, of one of its jobs, or the number at its

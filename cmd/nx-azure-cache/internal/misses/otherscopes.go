@@ -10,6 +10,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/history"
 )
 
 // How much is read of scopes that a run does not read. There may be one for each pull
@@ -21,13 +22,12 @@ const (
 
 // readOthers passes on the newest records of scopes that the run does not read, because one
 // of them may have stored the result. It is only a help, so errors do not count.
-func (s *storage) readOthers(ctx context.Context, reads []trust.Scope, options Options, progress *progress, add func(*runs.Record)) {
+func (s *storage) readOthers(ctx context.Context, reads []trust.Scope, query history.Query, progress *progress, add func(*runs.Record)) {
 	scopes, _ := s.scopes(ctx) // those before the error
 	others := slices.DeleteFunc(scopes, func(scope trust.Scope) bool { return slices.Contains(reads, scope) })
-	slices.SortFunc(others, compareScopes)
-	options.Limit = maxOtherRecords
+	query.Limit = maxOtherRecords
 	for _, scope := range others[:min(len(others), maxOtherScopes)] {
-		_ = s.read(ctx, []trust.Scope{scope}, options, progress, add)
+		_, _ = s.read(ctx, []trust.Scope{scope}, query, progress, add)
 	}
 }
 

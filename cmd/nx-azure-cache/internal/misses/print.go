@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
@@ -114,7 +113,7 @@ func describeHit(task *runs.Task) string {
 		text += ", " + terminal.Size(task.Bytes)
 	}
 	if task.Saved != nil {
-		text += fmt.Sprintf("; it saved %s", time.Duration(*task.Saved)*time.Millisecond)
+		text += "; it saved " + terminal.LongDuration(*task.Saved)
 	}
 	return text
 }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
@@ -19,14 +19,14 @@ import (
 
 // reader is what this package uses of [history.Reader].
 type reader interface {
-	Runs(ctx context.Context, scopes []trust.Scope, since time.Time, limit int) iter.Seq2[*history.Run, error]
+	Runs(ctx context.Context, scopes []trust.Scope, query history.Query) iter.Seq2[*history.Run, error]
 	Skipped() history.Skipped
 }
 
 // storage has the records of other runs.
 type storage struct {
 	reader reader
-	scopes func(context.Context) ([]trust.Scope, error) // that have entries
+	scopes func(context.Context) ([]trust.Scope, error) // that have entries, in the order of compareScopes
 	err    error                                        // why it cannot be opened
 }
 
@@ -46,66 +46,70 @@ func openStorage(workspace config.Workspace) *storage {
 	return &storage{reader: reader, scopes: func(ctx context.Context) ([]trust.Scope, error) { return scopesOf(ctx, reader, kinds) }}
 }
 
-// maxScopes is how many scopes are searched for a run.
-const maxScopes = 500
+// maxFolders is how many folders of a container may be scopes.
+const maxFolders = 100_000
 
-// scopesOf lists the scopes of all containers.
+// scopesOf lists the scopes of all containers, in the order of compareScopes.
 func scopesOf(ctx context.Context, reader *history.Reader, kinds []trust.Scope) ([]trust.Scope, error) {
 	root := cache.Root(reader.Prefix)
 	var scopes []trust.Scope
 	seen := make(map[history.Container]bool)
+	defer func() { slices.SortFunc(scopes, compareScopes) }()
 	for _, kind := range kinds {
 		container := reader.ContainerOf(kind)
 		if seen[container] {
 			continue
 		}
 		seen[container] = true
+		n := 0
 		for folder, err := range container.Folders(ctx, root) {
-			if err != nil {
+			if n++; err != nil || n > maxFolders {
 				return scopes, err
 			}
-			if scopes = append(scopes, trust.Scope(strings.TrimSuffix(strings.TrimPrefix(folder, root), "/"))); len(scopes) >= maxScopes {
-				return scopes, nil
-			}
+			scopes = append(scopes, trust.Scope(strings.TrimSuffix(strings.TrimPrefix(folder, root), "/")))
 		}
 	}
 	return scopes, nil
 }
 
-// read passes on the records of scopes. It returns why there are not more, or "".
-func (s *storage) read(ctx context.Context, scopes []trust.Scope, options Options, progress *progress, add func(*runs.Record)) (problem string) {
+// read passes on the records of scopes. It returns what it has left out, for people.
+func (s *storage) read(ctx context.Context, scopes []trust.Scope, query history.Query, progress *progress, add func(*runs.Record)) (history.Skipped, error) {
 	if s.err != nil {
-		return "the storage was not asked: " + printable.Line(s.err.Error())
+		return history.Skipped{}, fmt.Errorf("the storage was not asked: %w", s.err)
 	}
 	n := 0
-	for run, err := range s.reader.Runs(ctx, scopes, options.Since, options.Limit) {
+	for run, err := range s.reader.Runs(ctx, scopes, query) {
 		if err != nil {
-			return unreadable(err)
+			return s.reader.Skipped(), unreadable(err)
 		}
 		n++
 		progress.printf("read %d records of runs", n)
 		add(run.Record)
 	}
-	return describeSkipped(s.reader.Skipped())
+	return s.reader.Skipped(), nil
 }
 
 // unreadable says why records cannot be read, and what to do.
-func unreadable(err error) string {
+func unreadable(err error) error {
 	if errors.Is(err, context.Canceled) {
-		return "reading records was interrupted"
+		return errors.New("reading records was interrupted")
 	}
-	return "the records of other runs cannot be read: " + printable.Line(err.Error())
+	return fmt.Errorf("the records of other runs cannot be read: %w", err)
 }
 
-func describeSkipped(skipped history.Skipped) string {
-	n := skipped.Unreadable + skipped.Unverified
-	switch {
-	case n > 0 && skipped.First != nil:
-		return fmt.Sprintf("%s ignored: %s", terminal.Count(n, "record was", "records were"), printable.Line(skipped.First.Error()))
-	case n > 0:
-		return terminal.Count(n, "record was", "records were") + " ignored"
-	case skipped.TooMany > 0:
-		return terminal.Count(skipped.TooMany, "older record was", "older records were") + " not read: set a later --since"
+// describeSkipped says which records were not read although they were asked for.
+func describeSkipped(skipped history.Skipped) []string {
+	var notes []string
+	if n := skipped.Unreadable + skipped.Unverified; n > 0 {
+		note := terminal.Count(n, "record was", "records were") + " ignored"
+		if skipped.First != nil {
+			note += ": " + printable.Line(skipped.First.Error())
+		}
+		notes = append(notes, note)
 	}
-	return ""
+	if skipped.TooMany > 0 {
+		notes = append(notes, fmt.Sprintf("%s not read: explain reads at most %s of records at once",
+			terminal.Count(skipped.TooMany, "older record was", "older records were"), terminal.Size(history.MaxBytes)))
+	}
+	return notes
 }

@@ -3,14 +3,13 @@ package misses
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
 )
 
@@ -54,19 +53,7 @@ func (c *checkout) readFile(name string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close() // reading only: nothing is lost
-	info, err := root.Lstat(filepath.FromSlash(name))
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, errors.New(name + " is too large, or is no file")
-	}
-	file, err := root.Open(filepath.FromSlash(name))
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() // reading only: nothing is lost
-	return io.ReadAll(io.LimitReader(file, most))
+	return directory.ReadFile(root, filepath.FromSlash(name), most)
 }
 
 // versions returns the npm packages whose versions differ between two runs, by package.json

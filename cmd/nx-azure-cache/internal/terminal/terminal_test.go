@@ -95,3 +95,14 @@ func TestWriter(t *testing.T) {
 		t.Errorf("got %v, want stderr", raw)
 	}
 }
+
+func TestLongDuration(t *testing.T) {
+	for ms, want := range map[int64]string{
+		0: "0.0 s", 90: "0.1 s", 9_949: "9.9 s", 9_950: "10 s", 59_499: "59 s", 59_500: "1 min",
+		60_000: "1 min", 750_000: "12 min 30 s", 3_599_999: "1 h", 7_320_000: "2 h 2 min",
+	} {
+		if got := terminal.LongDuration(ms); got != want {
+			t.Errorf("%d ms: got %q, want %q", ms, got, want)
+		}
+	}
+}
