@@ -126,11 +126,7 @@ const allowed = {
     'rpc/handover',
   ],
   'rpc/framing': [],
-  'rpc/handover': [
-    'cache/directory',
-    'cache/runs/recorder',
-    'cache/scratch',
-  ],
+  'rpc/handover': ['cache/directory', 'cache/runs/recorder', 'cache/scratch'],
   // What the command lines of all binaries do alike.
   'cmd/internal/table': [],
   'cmd/internal/suggest': [],
