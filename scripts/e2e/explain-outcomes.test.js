@@ -6,9 +6,9 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { removeBlob } = require('../kit/azurite');
+const { readBlob, removeBlob, writeBlob } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
-const { cutRequest } = require('../kit/http-faults');
+const { cutRequest, respondWith } = require('../kit/http-faults');
 const { until } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { quickTest: test } = require('../kit/tests');
@@ -18,8 +18,10 @@ const {
   clone,
   createProjects,
   explain,
+  explainTwice,
   gitHub,
   missesOf,
+  quick,
   write,
 } = require('./explain-workspace');
 
@@ -28,11 +30,13 @@ const {
 const build = ['run-many', '--target=build'];
 
 /** Writes 300 KB that cannot be compressed. */
-const writeLarge = `fs.writeFileSync(dist + '/large', require('node:crypto').randomBytes(300_000));`;
+const writeLarge = 'head -c 300000 /dev/urandom > $dist/large';
 
 /** Controls a terminal, imitates a link, and has commands of GitHub and Azure Pipelines. */
 const hostile =
   '\u001b[2J\u001b]8;;http://evil.example\u0007\r\n::error::forged\n##vso[task.complete]##[error]forged\u009b31m\u202e';
+
+const notFound = respondWith(404, { 'x-ms-error-code': 'BlobNotFound' });
 
 const generated = { fileset: '{projectRoot}/gen/**/*', includeIgnored: true };
 
@@ -43,6 +47,9 @@ const projects = {
   large: { script: writeLarge },
   excluded: {},
   failed: {},
+  damaged: {},
+  refused: {},
+  raced: {},
   fresh: {},
   pull: {},
   developed: {},
@@ -71,6 +78,22 @@ const expected = {
     /excluded:build: azure\.include or azure\.exclude/,
   ],
   'failed:build': ['not-stored', /failed:build: .*connection/],
+  'stored:build': [
+    'verify',
+    /stored:build: azure\.verify treated the hit as a miss, and the result was the same/,
+  ],
+  'damaged:build': [
+    'damaged',
+    /damaged:build: its entry must not be used: .*its SHA-256 is/,
+  ],
+  'raced:build': [
+    'exists',
+    /raced:build: its entry existed when the run stored the result/,
+  ],
+  'refused:build': [
+    'lookup-failed',
+    /refused:build: the lookup failed: get .*400/,
+  ],
   'changed:build': ['not-stored', /changed:build: .*changed/],
   'fresh:build': ['first-time', /fresh:build: first time/],
   'pull:build': ['other-scope', /pull:build: only pr-7 has it/],
@@ -100,7 +123,7 @@ test('explain says why a result is not in the storage', async (t) => {
     maxArtifactSize: '100KB',
     records: 'all',
   };
-  const first = fixture.machine('first', { azure });
+  const first = fixture.machine('first', { azure, env: quick });
   await createProjects(first, projects);
   const pull = clone(fixture, first, 'pull');
   const developer = clone(fixture, first, 'developer');
@@ -118,34 +141,60 @@ test('explain says why a result is not in the storage', async (t) => {
   const result = path.join(first.cacheDirectory() ?? '', changed);
   fs.writeFileSync(path.join(result, 'dist/changed/more'), '');
   uploads.release();
-  assert.match(await running, /, 4 stored, /);
-  recorder.fault = ({ pass }) => pass();
+  assert.match(await running, /, 7 stored, /);
 
-  await run(pull, gitHub(pull, { run: 2, pull: 7 }), ['--projects=pull']);
-  await run(developer, {}, ['--projects=developed']);
-  const { hash } = first.lastRun()['gone:build'];
+  await Promise.all([
+    run(pull, gitHub(pull, { run: 2, pull: 7 }), ['--projects=pull']),
+    run(developer, {}, ['--projects=developed']),
+  ]);
+  const tasks = first.lastRun();
   const account = new URL(recorder.endpoint).pathname;
   const { azurite } = shared();
-  await removeBlob(azurite, `${account}/${container}/v1/trusted/${hash}`);
+  const entryOf = (/** @type {string} */ task) =>
+    `${account}/${container}/v1/trusted/${tasks[task].hash}`;
+  await removeBlob(azurite, entryOf('gone:build'));
+  const { content, metadata } = await readBlob(
+    azurite,
+    entryOf('damaged:build'),
+  );
+  content[content.length >> 1] ^= 1;
+  await writeBlob(azurite, entryOf('damaged:build'), content, metadata);
+  const asks = (/** @type {Exchange} */ { method, path }, task = '') =>
+    method === 'GET' && path.includes(tasks[task].hash);
+  recorder.fault = (exchange) => {
+    if (asks(exchange, 'refused:build')) return respondWith(400)(exchange);
+    // As if another run stored the entry after this request.
+    if (asks(exchange, 'raced:build')) return notFound(exchange);
+    exchange.pass();
+  };
 
   write(second, 'unstable/gen/time.txt', 'at two');
   const env = gitHub(second, { run: 3 });
-  await run(second, { ...env, RELEASE: 'two' }, []);
-  const json = await explain(second, ['--json'], { env });
-  assertCauses(missesOf(json), expected);
+  const verify = { NX_AZURE_CACHE_VERIFY: '100%', RELEASE: 'two' };
+  await run(second, { ...env, ...verify }, []);
+  recorder.fault = ({ pass }) => pass();
+  const {
+    json,
+    text,
+    misses: explained,
+  } = await explainTwice(second, [], {
+    env,
+  });
+  assertCauses(explained, expected);
   const { run: ran, misses } = JSON.parse(json.stdout);
   const scopes = misses
     .filter((/** @type {any} */ { task }) => /^(pull|developed):/.test(task))
     .map((/** @type {any} */ { causes }) => causes[0].name);
   assert.deepEqual(scopes.sort(), ['local', 'pr-7']);
-  const { output } = await explain(second, [], { env });
-  assertLines(output, expected);
-  for (const text of [output, json.output]) assertHarmless(text);
+  assertLines(text, expected);
+  for (const shown of [text, json.output]) assertHarmless(shown);
 
   // A developer explains the run of CI, by its session or its URL.
   const url = 'https://github.com/acme/shop/actions/runs/3';
-  for (const id of [ran.session, url]) {
-    const there = await explain(developer, ['--json', '--run', id]);
+  const found = [ran.session, url].map((id) =>
+    explain(developer, ['--json', '--run', id]),
+  );
+  for (const there of await Promise.all(found)) {
     assert.equal(JSON.parse(there.stdout).run.session, ran.session);
     assertHarmless(there.output);
     // git knows no ignored files of another machine.

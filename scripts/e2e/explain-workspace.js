@@ -7,7 +7,8 @@ const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const { commit, copyWorkspace } = require('../kit/machine');
+const { gitHub: runOf } = require('../kit/ci');
+const { commit } = require('../kit/machine');
 const { secrets } = require('../kit/nx-runs');
 
 /** @import { Fixture } from '../kit/fixture' */
@@ -20,7 +21,7 @@ const { secrets } = require('../kit/nx-runs');
  */
 
 /**
- * The misses of a run by task: the kind of the cause, and a part of what is printed.
+ * The misses of a run by task: the kinds of the causes, and a part of what is printed.
  *
  * @typedef {Record<string, [string, RegExp]>} Expected
  */
@@ -32,16 +33,17 @@ const { secrets } = require('../kit/nx-runs');
  * @property {unknown[]} [inputs] of build, beside the files of the project and the project's
  *   dependencies
  * @property {string[]} [dependsOn] projects
- * @property {string} [script] beside the one that writes the output
+ * @property {string} [script] commands of a shell after those that write $dist/out.txt
  * @property {Record<string, string>} [files]
  * @property {boolean} [allPackages] whether each npm package is an input
+ * @property {boolean} [cache] whether Nx caches build, by default true
  */
+
+/** For the machines: Nx starts no process for each plugin, which takes half of a run. */
+const quick = { NX_ISOLATE_PLUGINS: 'false' };
 
 /** A package of the lockfile that no test changes. */
 const steady = { externalDependencies: ['steady-package'] };
-
-/** How many bytes the output of each project has. */
-const outputSize = 40;
 
 /**
  * Makes the workspace on a machine, and commits it.
@@ -61,6 +63,9 @@ async function createProjects(machine, projects) {
   setVersion(machine, 'moving-package', '1.0.0');
   write(machine, '.gitignore', 'node_modules\ndist\n.nx\ngen\n');
   write(machine, '.nxignore', '!made-readable/gen\n');
+  write(machine, 'settings.json', '{ "tone": "blue" }\n');
+  const compilerOptions = { target: 'es2020' };
+  write(machine, 'tsconfig.base.json', JSON.stringify({ compilerOptions }));
   for (const [name, project] of Object.entries(projects)) {
     addProject(machine, name, project);
   }
@@ -74,9 +79,11 @@ async function createProjects(machine, projects) {
  */
 function addProject(machine, name, project) {
   const { inputs = [], dependsOn = [], script = '', files = {} } = project;
+  const { cache = true } = project;
   const packages = project.allPackages ? [] : [steady];
   const build = {
-    command: 'node build.js',
+    cache,
+    command: 'sh build.sh',
     options: { cwd: '{projectRoot}' },
     inputs: ['default', '^default', ...packages, ...inputs],
     outputs: [`{workspaceRoot}/dist/${name}`],
@@ -85,13 +92,8 @@ function addProject(machine, name, project) {
   write(machine, `${name}/project.json`, `${JSON.stringify(json, null, 2)}\n`);
   write(
     machine,
-    `${name}/build.js`,
-    `const fs = require('node:fs');
-const dist = '../dist/${name}';
-fs.mkdirSync(dist, { recursive: true });
-fs.writeFileSync(dist + '/out.txt', '${name} '.padEnd(${outputSize}, '.'));
-${script}
-`,
+    `${name}/build.sh`,
+    `dist=../dist/${name}\nmkdir -p $dist\necho ${name} > $dist/out.txt\n${script}\n`,
   );
   for (const [file, content] of Object.entries(files)) {
     write(machine, `${name}/${file}`, content);
@@ -130,16 +132,10 @@ function setVersion(machine, name, version) {
  * @param {NodeJS.ProcessEnv} [env]
  */
 function clone(fixture, from, name, env) {
-  const machine = fixture.machine(name, { env });
-  fs.rmSync(machine.workspace, { recursive: true });
-  copyWorkspace(from.workspace, machine.workspace);
-  for (const folder of ['.nx', 'dist']) {
-    fs.rmSync(path.join(machine.workspace, folder), {
-      recursive: true,
-      force: true,
-    });
-  }
-  git(machine, 'reset', '--quiet', '--hard');
+  const machine = fixture.machine(name, { env: { ...quick, ...env } });
+  git(machine, 'fetch', '--quiet', from.workspace, 'HEAD');
+  git(machine, 'reset', '--quiet', '--hard', 'FETCH_HEAD');
+  git(machine, 'clean', '--quiet', '-d', '--force');
   return machine;
 }
 
@@ -190,19 +186,12 @@ function gitHub(machine, { run, pull }) {
     ...(pull && { number: pull, pull_request: { number: pull } }),
   };
   fs.writeFileSync(file, JSON.stringify(payload));
-  return {
-    CI: 'true',
-    GITHUB_ACTIONS: 'true',
-    GITHUB_EVENT_NAME: pull ? 'pull_request' : 'push',
+  const ref = pull ? `refs/pull/${pull}/merge` : 'refs/heads/main';
+  return runOf(pull ? 'pull_request' : 'push', ref, {
     GITHUB_EVENT_PATH: file,
-    GITHUB_REF: pull ? `refs/pull/${pull}/merge` : 'refs/heads/main',
-    GITHUB_REF_PROTECTED: String(!pull),
-    GITHUB_REPOSITORY: 'acme/shop',
-    GITHUB_RUN_ATTEMPT: '1',
     GITHUB_RUN_ID: String(run),
-    GITHUB_SERVER_URL: 'https://github.com',
     GITHUB_SHA: git(machine, 'rev-parse', 'HEAD'),
-  };
+  });
 }
 
 /**
@@ -227,6 +216,21 @@ async function explain(machine, args = [], { env, code = 0 } = {}) {
 }
 
 /**
+ * Runs `explain` for programs and for people.
+ *
+ * @param {Machine} machine
+ * @param {string[]} [args]
+ * @param {{ env?: NodeJS.ProcessEnv }} [options]
+ */
+async function explainTwice(machine, args = [], options = {}) {
+  const [json, text] = await Promise.all([
+    explain(machine, ['--json', ...args], options),
+    explain(machine, args, options),
+  ]);
+  return { json, text: text.stdout, misses: missesOf(json) };
+}
+
+/**
  * The misses in the output of `explain --json`, by task.
  *
  * @param {{ stdout: string }} result
@@ -240,7 +244,7 @@ function missesOf({ stdout }) {
 }
 
 /**
- * Asserts which tasks were misses, and that each has one cause, of a kind.
+ * Asserts which tasks were misses, and the kinds of their causes.
  *
  * @param {ReturnType<typeof missesOf>} misses
  * @param {Expected} expected
@@ -272,7 +276,9 @@ exports.changeJSON = changeJSON;
 exports.clone = clone;
 exports.createProjects = createProjects;
 exports.explain = explain;
+exports.explainTwice = explainTwice;
 exports.git = git;
 exports.gitHub = gitHub;
+exports.quick = quick;
 exports.setVersion = setVersion;
 exports.write = write;
