@@ -36,6 +36,7 @@ const writeLarge = 'head -c 300000 /dev/urandom > $dist/large';
 const hostile =
   '\u001b[2J\u001b]8;;http://evil.example\u0007\r\n::error::forged\n##vso[task.complete]##[error]forged\u009b31m\u202e';
 
+const archived = respondWith(409, { 'x-ms-error-code': 'BlobArchived' });
 const notFound = respondWith(404, { 'x-ms-error-code': 'BlobNotFound' });
 
 const generated = { fileset: '{projectRoot}/gen/**/*', includeIgnored: true };
@@ -50,6 +51,7 @@ const projects = {
   damaged: {},
   refused: {},
   raced: {},
+  archived: {},
   fresh: {},
   pull: {},
   developed: {},
@@ -85,6 +87,10 @@ const expected = {
   'damaged:build': [
     'damaged',
     /damaged:build: its entry must not be used: .*its SHA-256 is/,
+  ],
+  'archived:build': [
+    'unreadable',
+    /archived:build: its entry exists, and cannot be read/,
   ],
   'raced:build': [
     'exists',
@@ -141,7 +147,7 @@ test('explain says why a result is not in the storage', async (t) => {
   const result = path.join(first.cacheDirectory() ?? '', changed);
   fs.writeFileSync(path.join(result, 'dist/changed/more'), '');
   uploads.release();
-  assert.match(await running, /, 7 stored, /);
+  assert.match(await running, /, 8 stored, /);
 
   await Promise.all([
     run(pull, gitHub(pull, { run: 2, pull: 7 }), ['--projects=pull']),
@@ -165,6 +171,7 @@ test('explain says why a result is not in the storage', async (t) => {
     if (asks(exchange, 'refused:build')) return respondWith(400)(exchange);
     // As if another run stored the entry after this request.
     if (asks(exchange, 'raced:build')) return notFound(exchange);
+    if (asks(exchange, 'archived:build')) return archived(exchange);
     exchange.pass();
   };
 

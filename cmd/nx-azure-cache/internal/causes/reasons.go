@@ -55,7 +55,7 @@ func (x *explainer) sameHash(w *wanted) (Cause, bool) {
 			Fix: "the next run hits"}, true
 	case w.task.Outcome == runs.Existing:
 		return Cause{Kind: Exists, Text: "its entry existed when the run stored the result",
-			Fix: "another run stored it at the same time, or Nx did not look (--skip-nx-cache): npx nx-azure-cache inspect " + w.task.Hash}, true
+			Fix: "another run stored it at the same time, so the next run hits. To see which: npx nx-azure-cache inspect " + w.task.Hash}, true
 	case w.before != nil:
 		return Cause{Kind: Gone, Name: string(w.before.scope),
 			Text: fmt.Sprintf("%s %s it, and the entry is gone: evicted or expired", w.before.run, verb(w.before.task.Outcome)),
