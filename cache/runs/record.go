@@ -53,8 +53,9 @@ type Source struct {
 type Totals struct {
 	cache.Summary
 	LocalHits int64 `json:"localHits"` // results that Nx found in its local cache
-	// Waited is for how many milliseconds Nx waited for the cache. The summary's Saved is
-	// gross: what was saved is Saved - Waited.
+	// Waited is for how many milliseconds Nx waited for the cache: for requests and, in CI,
+	// at the end of the run until its results were stored. The writing of the record itself
+	// is not in it. The summary's Saved is gross: what was saved is Saved - Waited.
 	Waited int64 `json:"waited"`
 }
 

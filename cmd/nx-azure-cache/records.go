@@ -32,7 +32,8 @@ func records(s config.Settings, r config.RunPolicy, start start, options cache.O
 		keeper.Summarize = summarize(summary, others)
 	}
 	verifies := options.Verifies() // the record shows which tasks failed
-	return &rpc.Records{IsAwaited: start.CI && (keeper.IsStored() || summary.IsWanted() || verifies), Keep: keeper.Keep}
+	keeper.IsAwaited = start.CI && (keeper.IsStored() || summary.IsWanted() || verifies)
+	return &rpc.Records{IsAwaited: keeper.IsAwaited, Keep: keeper.Keep}
 }
 
 // summarize returns what writes the summaries of a run. others has the records of other runs.

@@ -35,6 +35,9 @@ type Keeper struct {
 	Signer     *trust.Signer    // nil: the record is not signed
 	Provenance trust.Provenance // of the run
 	Workspace  string           // path
+	// IsAwaited is set if the client waits for the record. Its wait since the end of the run
+	// is a part of what it waited for.
+	IsAwaited bool
 	// Summarize, if set, is called with what others may read of the record, once it is kept
 	// and before the client stops waiting. The error is a line for people.
 	Summarize func(ctx context.Context, record *runs.Record) error
@@ -49,6 +52,9 @@ func (k *Keeper) IsStored() bool { return k.Blobs != nil }
 func (k *Keeper) Keep(ctx context.Context, folder *scratch.Folder, record *runs.Record) error {
 	record.Scope, record.Tool = k.Scope, k.Provenance.Tool
 	record.Source = k.source(ctx)
+	if k.IsAwaited && ctx.Err() == nil { // no one waits after a signal
+		record.Totals.Waited += max(0, time.Since(record.Ended).Milliseconds())
+	}
 	local := publish(folder, record) // first, because it takes no time
 	shared := record.Shared()
 	err := cmp.Or(k.store(ctx, shared), local)

@@ -67,6 +67,39 @@ func TestSummarizeComesLast(t *testing.T) {
 	}
 }
 
+// A client that waits for the record waits for the results first. After a signal, it does not.
+func TestWaited(t *testing.T) {
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	const wait = 500
+	for _, test := range []struct {
+		ctx       context.Context
+		isAwaited bool
+		ended     time.Duration // ago
+		want      int64
+	}{
+		{t.Context(), true, 2 * time.Second, 2000 + wait},
+		{t.Context(), true, -time.Second, wait}, // the clock was set back
+		{t.Context(), false, 2 * time.Second, wait},
+		{cancelled, true, 2 * time.Second, wait},
+	} {
+		f := folder(t)
+		synctest.Test(t, func(t *testing.T) {
+			r := record()
+			time.Sleep(time.Until(r.Ended)) // the test's clock begins in 2000
+			r.Ended, r.Totals.Waited = time.Now().Add(-test.ended), wait
+			r.Started = r.Ended
+			k := recording.Keeper{Scope: trust.Trusted, IsAwaited: test.isAwaited}
+			if err := k.Keep(test.ctx, f, r); err != nil {
+				t.Fatal(err)
+			}
+			if r.Totals.Waited != test.want {
+				t.Errorf("%+v: got %d", test, r.Totals.Waited)
+			}
+		})
+	}
+}
+
 // failing is blobs that cannot be written.
 type failing struct{ cachetest.Memory }
 
