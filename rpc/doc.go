@@ -171,8 +171,7 @@
 // returns null, although the server has read the entry. When the client then stores the
 // hash, the server compares what the task made with the entry, which stays as it is, and
 // sends nothing. The outcome is exists or differs. If the task has failed, and the client stores
-// no result, the server learns so from runEnded. The problems of the state file then have the
-// outcome differs.
+// no result, the server learns so from runEnded. The state file then has the outcome differs.
 //
 // An entry that exists but cannot be read, for example in the archive tier, is a miss, too.
 // The first one of a session triggers a warning in the notification log.
@@ -319,6 +318,7 @@
 //	    reason           string    for people; "" for stored and exists
 //	    code?            number    of the error, if failed; see Errors
 //	    diagnostic?      string    code of the reason; see Diagnostics
+//	    more?            number    in the state file: other problems of the kind
 //	}
 //
 //	progress {                     while requests wait

@@ -172,6 +172,7 @@ type StoredParams struct {
 	Reason     string          `json:"reason"`
 	Code       *int64          `json:"code,omitempty"` // of the error
 	Diagnostic diagnostic.Code `json:"diagnostic,omitempty"`
+	More       int             `json:"more,omitempty"` // in a state file: other problems of the kind
 }
 
 // ProgressParams are the params of the notification progress.

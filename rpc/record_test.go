@@ -351,27 +351,33 @@ func TestVerifiedTaskFails(t *testing.T) {
 	blobs := new(cachetest.Memory)
 	place := cache.Place{Blobs: blobs, Scope: trust.Trusted}
 	options := cache.Options{Mode: cache.ReadWrite, Reads: []cache.Place{place}, Writes: place}
-	planter, dir := cache.New(options), newResult(t, "1", "hello")
+	planter, dir := cache.New(options), ""
 	t.Cleanup(func() { planter.Close(context.Background()) })
-	if stored, _, err := cachetest.Store(t.Context(), planter, "1", dir, 0, cache.TerminalOutput{}); err != nil || stored.Outcome != cache.OutcomeStored {
-		t.Fatalf("got %+v, %v", stored, err)
+	for _, hash := range []string{"1", "3"} {
+		dir = newResult(t, hash, "hello")
+		if stored, _, err := cachetest.Store(t.Context(), planter, hash, dir, 0, cache.TerminalOutput{}); err != nil || stored.Outcome != cache.OutcomeStored {
+			t.Fatalf("got %+v, %v", stored, err)
+		}
 	}
 	options.Verify = 1
 	verifying := cache.New(options)
 	k := startKeeping(t, blobs, time.Minute, succeeds, func(s *rpc.Session) { s.Cache = verifying })
 	k.served, dir = verifying, t.TempDir()
 	k.call("retrieve", retrieveParams("1", dir), nil)
+	k.call("retrieve", retrieveParams("3", dir), nil)
 	k.handOver(dir, `{"tasks": [
-		{"id": "a:test", "hash": "1", "status": "failure", "cache": true}, {"id": "b:test", "hash": "2", "status": "failure", "cache": true}]}`)
+		{"id": "a:test", "hash": "1", "status": "failure", "cache": true}, {"id": "c:test", "hash": "3", "status": "failure", "cache": true}, {"id": "b:test", "hash": "2", "status": "failure", "cache": true}]}`)
 	record := <-k.kept
-	if task := record.Tasks[0]; task.Outcome != runs.Failed || task.Lookup != runs.LookupDiffers || task.Diagnostic != "NXAC086" {
-		t.Errorf("got %+v", task)
+	for _, task := range record.Tasks[:2] {
+		if task.Outcome != runs.Failed || task.Lookup != runs.LookupDiffers || task.Diagnostic != "NXAC086" {
+			t.Errorf("got %+v", task)
+		}
 	}
-	if task := record.Tasks[1]; task.Outcome != runs.Failed || task.Lookup != "" || task.Diagnostic != "" {
+	if task := record.Tasks[2]; task.Outcome != runs.Failed || task.Lookup != "" || task.Diagnostic != "" {
 		t.Errorf("got %+v", task)
 	}
 	const want = "the result 1 of a:test differs from its stored entry: the task failed; "
-	if got := awaitRecording(t, dir, false).Problems; len(got) != 1 || got[0].Outcome != cache.OutcomeDiffers || !strings.HasPrefix(got[0].Reason, want) {
-		t.Errorf("got %+v, want one problem", got)
+	if got := awaitRecording(t, dir, false).Problems; len(got) != 1 || got[0].Outcome != cache.OutcomeDiffers || got[0].More != 1 || !strings.HasPrefix(got[0].Reason, want) {
+		t.Errorf("got %+v, want one problem, and one more of its kind", got)
 	}
 }

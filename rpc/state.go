@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
+	"slices"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
@@ -23,7 +24,7 @@ type State struct {
 	Waiting   int           `json:"waiting"` // entries whose outcome is unknown
 	Bytes     int64         `json:"bytes"`   // to send, of the packed entries
 	Summary   cache.Summary `json:"summary"`
-	// Problems are the first problem of each kind.
+	// Problems are the first problem of each kind; their More counts the others.
 	Problems []StoredParams `json:"problems"`
 	// Recording is set while the server makes the record of the run, if the client should
 	// wait for it. It does not count as waiting.
@@ -76,7 +77,7 @@ func (s *State) isPossible() bool {
 		return false
 	}
 	for _, problem := range s.Problems {
-		if !problem.isProblem() || len(problem.Reason) > maxWritten || taskhash.Check(problem.Hash) != nil {
+		if !problem.isProblem() || problem.More < 0 || len(problem.Reason) > maxWritten || taskhash.Check(problem.Hash) != nil {
 			return false
 		}
 	}
@@ -139,16 +140,14 @@ func (p *StoredParams) isLike(other StoredParams) bool {
 	return p.Outcome == other.Outcome && code(p) == code(&other)
 }
 
-// addProblem adds an outcome if it is the first problem of its kind.
+// addProblem adds an outcome if it is the first problem of its kind, and counts the others.
 func addProblem(problems []StoredParams, outcome StoredParams) []StoredParams {
-	if !outcome.isProblem() || len(problems) == maxProblems {
-		return problems
+	switch i := slices.IndexFunc(problems, outcome.isLike); {
+	case i >= 0:
+		problems[i].More++
+	case outcome.isProblem() && len(problems) < maxProblems:
+		outcome.Reason = printable.Short(outcome.Reason, maxReason)
+		problems = append(problems, outcome)
 	}
-	for _, other := range problems {
-		if outcome.isLike(other) {
-			return problems
-		}
-	}
-	outcome.Reason = printable.Short(outcome.Reason, maxReason)
-	return append(problems, outcome)
+	return problems
 }

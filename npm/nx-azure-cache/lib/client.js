@@ -25,6 +25,7 @@ const { writeNow } = require('./write-now');
  * @property {string} reason
  * @property {number} [code]
  * @property {string} [diagnostic] the code of the reason
+ * @property {number} [more] other problems of the kind; only in the output of `drain`
  */
 
 /**

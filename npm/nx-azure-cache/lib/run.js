@@ -1,6 +1,7 @@
 'use strict';
 
 const { codeOf, diagnostics } = require('./diagnostics');
+const { Differences } = require('./differences');
 const { drain, emptySummary } = require('./drain');
 const { uploadJobSummary } = require('./job-summary');
 const { kinds, notice, report, withdraw } = require('./notices');
@@ -54,6 +55,7 @@ class Run {
   #unanswered = 0;
   /** Results that Nx deleted before they were stored. */
   #evicted = 0;
+  #differences = new Differences();
   /** Why the server exited too early, if it did. */
   #exitReason = '';
   /** Whether something outside this process asked it to exit. */
@@ -130,12 +132,10 @@ class Run {
   }
 
   /** @param {StoredParams} params */
-  #report({ hash, outcome, reason, code, diagnostic }) {
+  #report(params) {
+    const { hash, outcome, reason, code, diagnostic } = params;
     if (outcome === 'refused') this.refused(hash, reason, diagnostic);
-    if (outcome === 'differs') {
-      const own = codeOf({ diagnostic }) ?? diagnostics.entryDiffers;
-      notice('differs', own, reasonOf(reason));
-    }
+    if (outcome === 'differs') this.#differences.add(params);
     if (outcome === 'evicted') this.#reportEvicted(this.#evicted + 1);
     // `end` reports the results that were cancelled at the end.
     if (outcome === 'failed' && code !== cancelled) {

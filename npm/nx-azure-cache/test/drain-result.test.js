@@ -104,6 +104,50 @@ describe('the result of drain', { concurrency: 3 }, () => {
     assert.match(lines[3], /0 hits/);
   });
 
+  // The first result differs in each run, the second one may be planted.
+  for (const [name, heard, more, says] of /** @type {const} */ ([
+    ['no other', 1, undefined, ''],
+    ['another one', 2, undefined, '; 1 more result differs: npx '],
+    ['two others', 3, 2, '; 2 more results differ: npx '],
+    ['one that only drain knows', 1, 1, '; 1 more result differs: npx '],
+    ['two that only drain knows', 0, 2, '; 2 more results differ: npx '],
+    ['fewer that drain knows', 3, 1, '; 2 more results differ: npx '],
+    ['others that are no number', 1, '1', ''],
+  ])) {
+    test(`the line about a result that differs counts ${name}`, async (t) => {
+      const binary = fakeServer(
+        t,
+        (server, { heard, more }) => {
+          server.reportsStored = false;
+          const differs = { bytes: 0, outcome: 'differs' };
+          let seen = 0;
+          server.on('store', ({ hash }, respond) => {
+            const isHeard = seen++ < heard;
+            const reason = `it differs: ${hash}`;
+            if (isHeard) server.stored(hash, { ...differs, reason });
+            respond.result({ queued: true, reason: '' });
+          });
+          server.onDrain(() => {
+            const problem = {
+              ...differs,
+              hash: 'h0',
+              reason: 'it differs: h0',
+            };
+            server.drained({ problems: [{ ...problem, more }] });
+          });
+        },
+        { heard, more },
+      );
+      const { lines, codes } = await runAsNx(t, store, {
+        ...{ binary, args: 4, env: { NX_AZURE_CACHE_SUMMARY: '1' } },
+      });
+      const end = says && `${says}nx-azure-cache explain`;
+      assert.equal(lines[0], `nx-azure-cache: it differs: h0${end}`);
+      assert.equal(codes[0], 'NXAC086');
+      assert.equal(lines.length, 2);
+    });
+  }
+
   test('outcomes are reported without drain, too', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.reportsStored = false;
