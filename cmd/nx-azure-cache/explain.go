@@ -24,7 +24,8 @@ too: where they came from, and how long the task had run.
 ` + explainTaskHelp + `
 
 --run explains another run: the URL of a run in CI, the number at the end of it, or the
-session in a record. In CI, explain also works right after the run.
+session in a record. In CI, explain also works right after the run. The session finds a
+record quickly, by its name. For a URL, explain reads up to --limit records of each scope.
 
 explain compares the run's record with those of earlier runs whose results the run may
 read. Runs in CI store a record unless azure.records is "none"; every run leaves its own
@@ -94,7 +95,7 @@ func newExplain(std stdio) *cobra.Command {
 	flags := command.Flags()
 	flags.StringVar(&options.Run, "run", "", "the run: its URL in CI, the number at the end of it, or its session")
 	flags.StringVar(&options.since, "since", "30d", "read records since this time, or of this age: 2026-11-22, 12h, 7d, 4w")
-	flags.IntVar(&options.Limit, "limit", 100, "read this many records of each scope, the newest; 0 means all")
+	flags.IntVar(&options.Limit, "limit", 100, "read this many records of each scope, the newest that do not end long after the run; 0 means all")
 	flags.BoolVar(&options.JSON, "json", false, "print one JSON object")
 	return command
 }

@@ -19,14 +19,15 @@ func TestExplainLimit(t *testing.T) {
 	e.store(e.runRecord("16-before", trust.Trusted, 4*hour, 0, "shop:build | 1 | stored"+files+"1"))
 	e.store(e.runRecord("17-explained", trust.Trusted, 2*hour, 1, "shop:build | 2 | stored"+files+"2", "shop:lint | 9 | stored"))
 	e.store(e.runRecord("18-during", trust.Trusted, 2*hour-30*time.Second, 1, "shop:e2e | 3 | stored"))
+	e.store(e.runRecord("19-after", trust.Trusted, 90*time.Minute, 1, "shop:e2e | 3 | stored"))
 	for i := range 5 {
 		e.store(e.runRecord(fmt.Sprintf("2%d-later", i), trust.Trusted, time.Duration(i)*time.Minute, 1, "shop:test | 4 | stored"))
 	}
-	got := e.explain("--run", "17-explained", "--limit", "2")
+	got := e.explain("--run", "17-explained", "--limit", "3")
 	if !strings.Contains(got, "files of shop changed: apps/shop/a.ts") {
 		t.Errorf("got\n%s\nwant what differs from the run before", got)
 	}
-	if want := "first time: no record among the newest 2 of each scope has this task\n  Fix: --limit 0 reads older records, too"; !strings.Contains(got, want) {
+	if want := "first time: no record among the newest 3 of each scope has this task\n  Fix: --limit 0 reads older records, too"; !strings.Contains(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	got = e.explain("--run", "17-explained", "--limit", "0")

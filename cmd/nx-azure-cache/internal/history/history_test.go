@@ -185,6 +185,8 @@ func TestQuery(t *testing.T) {
 		"the same second":            {history.Query{Until: now.Add(-21 * time.Hour), Limit: 1}, "p3", true},
 		"a session":                  {history.Query{Session: "p9", Limit: 1}, "p9", false},
 		"not the session of the run": {history.Query{Except: "p0", Limit: 1}, "p1", true},
+		"the newest of a day":        {history.Query{Since: now.Add(-8 * time.Hour), Limit: 1}, "p0", true},
+		"a day":                      {history.Query{Since: now.Add(-8 * time.Hour), Limit: 2}, "p0 p1", false},
 		"all":                        {history.Query{Limit: 10}, "p0 p1 p2 p3 p4 p5 p6 p7 p8 p9", false},
 		"all but one":                {history.Query{Limit: 9}, "p0 p1 p2 p3 p4 p5 p6 p7 p8", true},
 	} {
