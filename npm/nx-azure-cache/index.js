@@ -268,12 +268,12 @@ async function withOutput(folder, terminalOutput, use) {
   }
   const terminalOutputPath = path.join(folder, randomUUID());
   try {
-    writeOwnFile(terminalOutputPath, terminalOutput);
+    await writeOwnFile(terminalOutputPath, terminalOutput);
     return await use({ terminalOutputPath }).catch(async (err) => {
       if (await exists(terminalOutputPath)) throw err;
       // Before its first request there, the server holds no lock in this cache
       // directory, and another process may have removed its folder. It holds one now.
-      writeOwnFile(terminalOutputPath, terminalOutput);
+      await writeOwnFile(terminalOutputPath, terminalOutput);
       return use({ terminalOutputPath });
     });
   } finally {

@@ -9,7 +9,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { writeOwnFile } = require('../../npm/nx-azure-cache/lib/own-file');
+const { writeOwnFileNow } = require('../../npm/nx-azure-cache/lib/own-file');
 const { RunRecord } = require('../../npm/nx-azure-cache/lib/run-record');
 const { median } = require('./statistics');
 
@@ -76,7 +76,7 @@ function main() {
     }
     const exits = cpuTime();
     const bytesOfRound = record.handOver(0);
-    writeOwnFile(
+    writeOwnFileNow(
       path.join(folder, 'sessions', `${round}`, 'run.json'),
       bytesOfRound,
     );

@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { debug } = require('./notices');
-const { ownFolder, writeOwnFile } = require('./own-file');
+const { ownFolder, writeOwnFileNow } = require('./own-file');
 const { reasonOf } = require('./reason');
 
 /** @import { Client } from './client' */
@@ -22,7 +22,7 @@ function handOver(client, { session }, record) {
   if (client.ended || record.size === 0 || !cacheDirectory) return undefined;
   try {
     const file = path.join(ownFolder(cacheDirectory, session), 'run.json');
-    writeOwnFile(file, record.handOver(client.waited));
+    writeOwnFileNow(file, record.handOver(client.waited));
     if (client.notifyAtExit('runEnded', { cacheDirectory })) {
       return cacheDirectory;
     }

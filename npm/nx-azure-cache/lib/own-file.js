@@ -17,28 +17,65 @@ function ownFolder(cacheDirectory, session) {
   return path.join(cacheDirectory, '.nx-azure-cache', session);
 }
 
+/** wx follows no link. The file may be private to this user. */
+const newFile = /** @type {const} */ ({ flag: 'wx', mode: 0o600 });
+
+/** How often to try it. */
+const attempts = 10;
+
 /**
  * Writes a new file in a server's folder, and creates the folder if it is missing. Another
  * process may be removing the folder, such as `nx reset` or a server that cleans up its own
  * folder beside it.
  *
  * @param {string} file
- * @param {string | Buffer} content
+ * @param {string} content
  */
-function writeOwnFile(file, content) {
-  for (let tries = 10; ; tries--) {
+async function writeOwnFile(file, content) {
+  for (let left = attempts - 1; ; left--) {
     try {
-      makeFolder(path.dirname(path.dirname(file)), { isShared: true });
-      makeFolder(path.dirname(file), { isPrivate: true });
-      // wx follows no link. The file may be private to this user.
-      return fs.writeFileSync(file, content, { flag: 'wx', mode: 0o600 });
+      makeFolders(file);
+      return await fs.promises.writeFile(file, content, newFile);
     } catch (err) {
-      const { code } = /** @type {NodeJS.ErrnoException} */ (err);
-      if (code !== 'ENOENT' || tries === 1) {
-        throw fileError(path.dirname(path.dirname(path.dirname(file))), err);
-      }
+      if (!isGone(err) || left === 0) throw errorAbout(file, err);
     }
   }
+}
+
+/**
+ * The same without the event loop, while the process exits.
+ *
+ * @param {string} file
+ * @param {Buffer} content
+ */
+function writeOwnFileNow(file, content) {
+  for (let left = attempts - 1; ; left--) {
+    try {
+      makeFolders(file);
+      return fs.writeFileSync(file, content, newFile);
+    } catch (err) {
+      if (!isGone(err) || left === 0) throw errorAbout(file, err);
+    }
+  }
+}
+
+/** @param {string} file in the folder of a server */
+function makeFolders(file) {
+  makeFolder(path.dirname(path.dirname(file)), { isShared: true });
+  makeFolder(path.dirname(file), { isPrivate: true });
+}
+
+/** @param {unknown} err */
+function isGone(err) {
+  return /** @type {NodeJS.ErrnoException} */ (err).code === 'ENOENT';
+}
+
+/**
+ * @param {string} file in the folder of a server
+ * @param {unknown} err
+ */
+function errorAbout(file, err) {
+  return fileError(path.dirname(path.dirname(path.dirname(file))), err);
 }
 
 /**
@@ -90,3 +127,4 @@ function occupied(text) {
 
 exports.ownFolder = ownFolder;
 exports.writeOwnFile = writeOwnFile;
+exports.writeOwnFileNow = writeOwnFileNow;

@@ -113,6 +113,28 @@ describe('terminal output', { concurrency: 3 }, () => {
     'a lone surrogate': ['x', 10, '\uD800'],
     'a lone surrogate in a file': ['x', 300_000, '\uD800'],
   };
+  test('is not written on the event loop of Nx', async (t) => {
+    const { binary, travelled } = keeper(t);
+    const { report } = await runAsNx(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const fs = require('node:fs');
+        const cache = await open();
+        const { writeFileSync } = fs;
+        let calls = 0;
+        fs.writeFileSync = (...args) => {
+          calls++;
+          return writeFileSync(...args);
+        };
+        await cache.store('h', cacheDirectory, 'x'.repeat(300_000), 0);
+        return calls;
+      },
+      { binary },
+    );
+    assert.equal(report, 0);
+    assert.equal(travelled('h').how, 'file');
+  });
+
   for (const [what, parts] of Object.entries(outputs)) {
     test(`${what} are restored unchanged`, async (t) => {
       const { binary, travelled } = keeper(t);
