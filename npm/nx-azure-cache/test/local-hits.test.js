@@ -8,6 +8,7 @@ const path = require('node:path');
 const { describe, test } = require('node:test');
 const { LocalHits } = require('../lib/local-hits');
 const { fakeServer, runAsNx, temporaryFolder } = require('./fixture');
+const { until } = require('./hand-over-fixture');
 
 /** @import { FakeServer } from './fake-server' */
 /** @import { Nx } from './fixture' */
@@ -221,10 +222,3 @@ describe('local hits', { concurrency: 3 }, () => {
     assert.equal(hits.count, 20_000);
   });
 });
-
-/** @param {() => boolean} isTrue */
-async function until(isTrue) {
-  for (let tries = 0; !isTrue() && tries < 500; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
