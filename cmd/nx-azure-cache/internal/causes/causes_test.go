@@ -313,3 +313,14 @@ func TestUnknownCommit(t *testing.T) {
 		t.Errorf("got %q", text)
 	}
 }
+
+// What older records may refute is said of those that were read.
+func TestNewest(t *testing.T) {
+	here := recordOf("here", 0, "shop:build | 2 | stored | a=1", "shop:test | 3 | stored")
+	got := explain(here, causes.Evidence{Newest: 7, Since: "2026-11-01"}, recordOf("there", 60, "shop:build | 1 | failed"))
+	for i, want := range []string{"no earlier run among the newest 7 of each scope stored", "no record among the newest 7 of each scope has"} {
+		if text := got[i].Causes[0].Text; !strings.Contains(text, want) {
+			t.Errorf("got %q, want %q", text, want)
+		}
+	}
+}

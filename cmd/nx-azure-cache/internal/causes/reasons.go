@@ -127,7 +127,7 @@ func notStored(e *event, before string) Cause {
 func (x *explainer) neverStored(w *wanted) Cause {
 	switch {
 	case w.lost != nil:
-		return notStored(w.lost, "no earlier run stored a result of this task: ")
+		return notStored(w.lost, "no earlier run"+x.since()+" stored a result of this task: ")
 	case x.evidence.NoRecords != "":
 		return Cause{Kind: NoRecords, Text: "there is no record to compare with: " + x.evidence.NoRecords}
 	case x.collector.Readable == 0:
