@@ -4,7 +4,9 @@
 const onMain = { CI: 'true', NX_AZURE_CACHE_REF: 'refs/heads/main' };
 
 /** The same in the CIs that have job summaries, as far as the cache and Nx read them. */
-const gitHubOnMain = gitHub('push', 'refs/heads/main');
+const gitHubOnMain = gitHub('push', 'refs/heads/main', {
+  GITHUB_RUN_ID: undefined, // records and summaries name no URL
+});
 const azurePipelinesOnMain = {
   TF_BUILD: 'True',
   BUILD_BUILDID: '7', // Nx knows this one
