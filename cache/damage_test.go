@@ -29,6 +29,7 @@ func (f failing) Replace(context.Context, string, string, io.ReadSeeker, cache.M
 }
 
 func TestDamagedEntries(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	for _, test := range []struct {
 		name   string
 		damage func(b, other *cachetest.Blob)

@@ -17,6 +17,7 @@ import (
 // If a result does not fit on this machine's disk, it is neither a hit nor damaged, and
 // leaves nothing behind.
 func TestRetrieveOnAFullDisk(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	cachetest.OnSmallDisk(t, func(t *testing.T, disk string) {
 		from := cachetest.TempDir(t)
 		many := make(map[string]string)

@@ -137,6 +137,7 @@ func TestMember(t *testing.T) {
 // others were killed, and leaves the folders of others alone. Each replaces and removes
 // results that another user has restored.
 func TestGroupSharesACacheDirectory(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	cachetest.NeedRoot(t)
 	for name, mode := range map[string]uint32{"setgid": 0o2775, "without setgid": 0o775} {
 		t.Run(name, func(t *testing.T) {
@@ -189,6 +190,7 @@ func TestGroupSharesACacheDirectory(t *testing.T) {
 // Others then wait for a moment. They never work in a folder without a lock, because it
 // would look like the folder of a dead process.
 func TestParentIsOpenedToTheGroupLate(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	cachetest.NeedRoot(t)
 	top, binary := sharedFolder(t)
 	dir := filepath.Join(top, "cache")

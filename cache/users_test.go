@@ -41,6 +41,7 @@ func directories(t *testing.T, top string, levels ...string) string {
 
 // The rule of Nx 24, for each level.
 func TestUnsafeCacheDirectories(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	cachetest.NeedRoot(t)
 	for name, test := range map[string]struct {
 		levels    []string // to the cache directory

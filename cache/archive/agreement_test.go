@@ -95,6 +95,7 @@ func TestWriterAndReaderAgree(t *testing.T) {
 
 // A reader accepts all that a writer accepts.
 func TestReaderAcceptsStoredTrees(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	const seed, trees = 2, 150
 	random := rand.New(rand.NewPCG(seed, seed))
 	stored := 0

@@ -136,6 +136,7 @@ func TestNoChange(t *testing.T) {
 
 // A change of files that are already packed, while the rest is being packed.
 func TestChangesOfPackedFiles(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	for name, change := range map[string]func(dir string) error{
 		"a file is removed":   func(dir string) error { return os.Remove(filepath.Join(dir, "0/first")) },
 		"a file is added":     func(dir string) error { return os.WriteFile(filepath.Join(dir, "0/second"), nil, 0o600) },

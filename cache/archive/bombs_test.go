@@ -169,6 +169,7 @@ func formOf(t testing.TB, more []byte) []byte {
 }
 
 func TestRejectedFormsOfTar(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	for name, form := range forms() {
 		t.Run(name, func(t *testing.T) {
 			refuse(t, bytes.NewReader(compress(t, formOf(t, form.more))), archive.Limits{}, form.want)
@@ -268,6 +269,7 @@ func (c *counted) Read(p []byte) (int, error) {
 
 // A reader rejects a bomb after a limited number of bytes.
 func TestWorkBeforeABombIsRefused(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	const ahead = 6 * archive.MaxWindow // frames read ahead
 	ours := compress(t, tarOf(t, with(file("outputs/noise", cachetest.Noise(1, 200_000)))))
 	blocks := append([]byte("\x28\xb5\x2f\xfd\xa0\x00\x00\x20\x00"), bytes.Repeat([]byte{0, 0, 0}, 6<<20)...)

@@ -16,6 +16,7 @@ import (
 
 // A result that does not fit on the disk is not a hit, and is not rejected.
 func TestFullDisk(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	cachetest.OnSmallDisk(t, func(t *testing.T, dir string) {
 		noise := cachetest.Noise(1, 1<<20)
 		var files, folders, links []entry

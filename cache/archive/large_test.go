@@ -1,9 +1,8 @@
-//go:build unix && !race
+//go:build unix
 
 package archive_test
 
-// Tests of many bytes, on one goroutine. They take minutes with the race detector, and it
-// would find nothing: npm test runs them without it.
+// Tests of many bytes.
 
 import (
 	"bytes"
@@ -20,6 +19,7 @@ import (
 // The trees that compress best are stored, and restored within the limits of their
 // archives. F08 tests the largest file and many files.
 func TestLargeExpansions(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	for _, e := range expansions {
 		if e.isSlow {
 			continue
@@ -41,6 +41,7 @@ func TestLargeExpansions(t *testing.T) {
 // Sizes around the ends of frames, of those that are compressed with more effort and of
 // others.
 func TestLargeFrames(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	const beside = 6 * 512 // the entries before, and the file's own header
 	for _, frames := range []int{1, 2, 9, 12} {
 		for _, more := range []int{-1024 - beside, -1, 0, 1} {
@@ -58,6 +59,7 @@ func TestLargeFrames(t *testing.T) {
 }
 
 func TestLargeFile(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	const size = 60 << 20
 	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 	content := cachetest.Noise(7, size)

@@ -19,6 +19,7 @@ import (
 
 // If a reader accepts an archive, none of its links leads outside.
 func TestNoChainOfLinksLeavesOutputs(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	const seed, trees = 1, 400
 	random := rand.New(rand.NewPCG(seed, seed))
 	names := []string{"a", "b", "l", "m"}

@@ -84,6 +84,7 @@ func checkMode(t *testing.T, path string, want fs.FileMode) {
 // ignored, as when Nx copies a result: users who may not write to a folder can neither
 // move nor remove it.
 func TestModesUnderAUmask(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	content := archiveOf(t, with(manyModes(0o777, 0o775, 0o755, 0o664, 0o644, 0o600, 0o700, 0o555, 0o444, 0o400, 0o077, 0)...))
 	for _, test := range []struct {
 		umask string

@@ -122,6 +122,7 @@ func (h *hook) Write(p []byte) (int, error) {
 }
 
 func TestTreeChangesWhileItIsRead(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	const size = largerThanTheWork
 	for _, test := range []struct {
 		name   string

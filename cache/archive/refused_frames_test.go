@@ -57,6 +57,7 @@ func TestRefusedStreams(t *testing.T) {
 // A writer may choose the sizes of frames within limits, and may omit them from the
 // headers.
 func TestArchiveInSeveralFrames(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	want := strings.Repeat("text of a file ", 200_000) + cachetest.Noise(1, 1<<20)
 	content := tarOf(t, with(file("outputs/a", want)))
 	sized := func(b []byte, options ...zstd.EOption) []byte {
@@ -120,6 +121,7 @@ func each(b []byte, f func([]byte) []byte) (all [][]byte) {
 
 // An invalid frame is an error at its place, and only there.
 func TestRejectedFrames(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	content := tarOf(t, with(file("outputs/a", cachetest.Noise(1, 5<<20))))
 	whole := mustCompressFrames(t, content)
 	for name, change := range map[string]func(frames [][]byte) [][]byte{
@@ -181,6 +183,7 @@ func (s *sentinel) Read(p []byte) (int, error) {
 // The next frames are read and decompressed while files are written, but not after
 // Extract has returned.
 func TestNothingIsReadAfterARejection(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	content := archiveOf(t, with(file("evil", "x"), file("outputs/noise", cachetest.Noise(1, 8<<20))))
 	for range 20 {
 		s := &sentinel{t: t, r: bytes.NewReader(content)}

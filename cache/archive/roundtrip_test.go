@@ -283,6 +283,7 @@ func TestTerminalOutput(t *testing.T) {
 }
 
 func TestSameTreeGivesSameBytes(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	nodes := rich()
 	task := archive.Task{Hash: "123", Code: 1}
 	first := cachetest.TempDir(t)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
@@ -54,6 +55,7 @@ func task(changes map[string]any) map[string]any {
 func tasks(all ...map[string]any) map[string]any { return map[string]any{"tasks": all} }
 
 func TestRejectedRecords(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	repeated := func(n int, head, element, tail string) []byte {
 		return compress(t, []byte(head+strings.Repeat(element+",", n-1)+element+tail))
 	}
@@ -207,6 +209,7 @@ func checkStrings(t *testing.T, r *runs.Record) {
 
 // Errors quote records, so they are safe to print, too.
 func TestHostileErrors(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	for _, s := range hostileStrings {
 		for _, changes := range []map[string]any{
 			{"session": s}, {"scope": s}, {"mode": s}, {s: strings.Repeat("x", 9<<20)}, {"ended": s},
@@ -240,6 +243,7 @@ func TestLongInputs(t *testing.T) {
 
 // Reading a hostile record takes bounded memory.
 func TestMemoryOfHostileRecords(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	for name, plain := range map[string]string{
 		"tasks":   `{"tasks":[` + strings.Repeat(`{"id":"a"},`, 2_000_000),
 		"indices": `{"tasks":[{"id":"a","inputs":[` + strings.Repeat("0,", 10_000_000),
@@ -262,6 +266,7 @@ func TestMemoryOfHostileRecords(t *testing.T) {
 
 // A writer limits what it writes, so that readers accept it: misses come first.
 func TestLimitsOfWriter(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	r := sample()
 	r.Omitted, r.Inputs, r.Tasks = 1, nil, nil
 	for i := range 300 {
@@ -309,6 +314,7 @@ func TestLimitsOfWriter(t *testing.T) {
 
 // A record that compresses too well for readers is written without inputs and some tasks.
 func TestRatioOfWriter(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	r := sample()
 	r.Inputs, r.Tasks = nil, nil
 	for i := range 100 {

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
@@ -74,6 +75,7 @@ func hostileRecord(t *testing.T, session, scope string, ended time.Time, value i
 
 // The records of pull requests and developers, and the names of files in the checkout.
 func TestExplainHostileRecords(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	s := newTestInventory(t)
 	now := time.Now().UTC()
 	put := func(session, scope string, ended time.Time, value int) {

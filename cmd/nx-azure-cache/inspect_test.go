@@ -11,6 +11,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
@@ -109,6 +110,7 @@ func TestInspectTask(t *testing.T) {
 
 // run.json of Nx says which entry is the last run's, and which hash has none.
 func TestInspectLastRun(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	s := newTestInventory(t)
 	s.fill()
 	folder := t.TempDir()

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
@@ -20,6 +21,7 @@ import (
 // Long values of the checkout or the environment are truncated, so no line is too long to
 // read.
 func TestLongSettings(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	const enough = 1000 // bytes
 	token := testenv.License(t, "valid.jwt")
 	long := map[string]string{

@@ -84,6 +84,7 @@ func writeResult(t *testing.T, dir, hash string, content []byte) {
 
 // All requests at once, as from Nx.
 func TestMemory(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	if testing.Short() {
 		t.Skip("stores and retrieves half a gigabyte")
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs/recorder"
 )
@@ -46,6 +47,7 @@ func TestReadHandOver(t *testing.T) {
 
 // Nothing of an invalid hand-over is used.
 func TestInvalidHandOver(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	for name, text := range map[string]string{
 		"nothing":                   ``,
 		"no object":                 `[]`,
@@ -102,6 +104,7 @@ func TestCustomHasher(t *testing.T) {
 
 // A task may have all inputs that a hand-over may have.
 func TestTaskWithAMillionInputs(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	h, err := recorder.ReadHandOver(strings.NewReader(`{"names": ["x"], "inputs": [` + strings.Repeat(`[0,"1"],`, 199_999) + `[0,"1"]],
 		"tasks": [{"id": "a", "inputs": [` + strings.Repeat("199999,", 999_999) + `0]}]}`))
 	if err != nil || len(h.Tasks[0].Inputs) != 1_000_000 {
@@ -119,6 +122,7 @@ func TestImpossibleNumbers(t *testing.T) {
 
 // A record has at most 20,000 tasks and a million inputs.
 func TestLimitsOfHandOver(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	text := `{"names": ["a"], "inputs": [[0, "x"]], "tasks": [` + strings.Repeat(`{"id": "a", "inputs": [`+strings.Repeat("0,", 99)+`0]},`, 20_004) + `{"id": "b"}]}`
 	h, err := recorder.ReadHandOver(strings.NewReader(text))
 	if err != nil {

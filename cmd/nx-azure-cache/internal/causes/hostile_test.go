@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/causes"
@@ -63,6 +64,7 @@ func large(session string, minutes int, tag uint16) *runs.Record {
 
 // What the collector keeps does not grow with the records that it sees.
 func TestBoundedMemory(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	here := large("here", 0, 2)
 	collector := causes.New(here, causes.Misses(here), trust.Run{Scope: here.Scope}.Reads())
 	past := large("past", 60, 1)

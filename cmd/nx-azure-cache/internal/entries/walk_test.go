@@ -10,6 +10,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/permissions"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
@@ -52,6 +53,7 @@ func openMany(t *testing.T, n, named int) *Inventory {
 // A sorted list with a limit keeps no more entries than that. Without, it keeps them all, and
 // the help of ls says how many bytes that takes.
 func TestSortOfManyEntries(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	const entries = 20_000
 	inv := openMany(t, entries, 10)
 	for _, limit := range []int{10, 0} {
@@ -77,6 +79,7 @@ func TestSortOfManyEntries(t *testing.T) {
 
 // A long list is read page by page, and no page is kept in memory.
 func TestLsOfManyEntries(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	const entries = 40_000
 	inv := openMany(t, entries, 1000)
 	before, most := inUse(), uint64(0)

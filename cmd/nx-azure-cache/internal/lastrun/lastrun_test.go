@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/lastrun"
 )
 
@@ -54,6 +55,7 @@ func TestRead(t *testing.T) {
 
 // A checkout may contain the cache directory.
 func TestReadOfHostileFiles(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	for name, create := range map[string]func(file string) error{
 		"link": func(file string) error {
 			return errors.Join(os.WriteFile(file+".old", []byte(recorded), 0o644), os.Symlink("run.json.old", file))
