@@ -14,6 +14,7 @@ const {
   gitLabOnMain,
 } = require('../kit/ci');
 const { startFixture } = require('../kit/fixture');
+const { commit } = require('../kit/machine');
 const { assertStatus, build, ourLines, summary } = require('../kit/nx-runs');
 
 /** @import { Machine } from '../kit/machine' */
@@ -95,10 +96,11 @@ test('the slowest misses have their cause, for a handful of requests', async (t)
   const { machine, folder, recorder } = await startFixture(t);
   const file = emptyFile(folder, 'step_summary');
   const a = machine('a', { azure: { records: 'ci' } });
-  const commit = execFileSync('git', ['rev-parse', 'HEAD'], {
-    ...{ cwd: a.workspace, env: a.env, encoding: 'utf8' },
-  });
-  Object.assign(a.env, gitHubOnMain, { GITHUB_SHA: commit.trim() });
+  const head = () =>
+    execFileSync('git', ['rev-parse', 'HEAD'], {
+      ...{ cwd: a.workspace, env: a.env, encoding: 'utf8' },
+    }).trim();
+  Object.assign(a.env, gitHubOnMain, { GITHUB_SHA: head() });
   await run(a); // without a summary: no request for causes
   const withoutSummary = recorder.take();
   const isRead = (/** @type {string} */ request) => request.startsWith('GET');
@@ -106,7 +108,8 @@ test('the slowest misses have their cause, for a handful of requests', async (t)
 
   const source = path.join(a.workspace, 'words', 'source.json');
   fs.writeFileSync(source, `${read(source)}\n`);
-  a.env.GITHUB_STEP_SUMMARY = file;
+  await commit(a, 'words'); // a summary does not look for other files
+  Object.assign(a.env, { GITHUB_STEP_SUMMARY: file, GITHUB_SHA: head() });
   await run(a);
   assert.match(
     read(file),
