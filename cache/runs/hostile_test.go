@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -261,74 +260,6 @@ func TestMemoryOfHostileRecords(t *testing.T) {
 		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 96<<20 {
 			t.Errorf("%s: allocated %d MiB in all", name, allocated>>20)
 		}
-	}
-}
-
-// A writer limits what it writes, so that readers accept it: misses come first.
-func TestLimitsOfWriter(t *testing.T) {
-	cachetest.SkipWithRace(t)
-	r := sample()
-	r.Omitted, r.Inputs, r.Tasks = 1, nil, nil
-	for i := range 300 {
-		r.Inputs = append(r.Inputs, runs.Input{Name: fmt.Sprintf("p%d:p/**/*", i), Tag: uint16(i)})
-	}
-	all := make([]int, 300)
-	for i := range all {
-		all[i] = 299 - i
-	}
-	for i := range 25_000 {
-		outcome := runs.LocalHit
-		if i >= 24_000 {
-			outcome = runs.Stored
-		}
-		r.Tasks = append(r.Tasks, runs.Task{ID: fmt.Sprint("p:", i), Hash: fmt.Sprint(i), Outcome: outcome, Inputs: all})
-	}
-	r.Tasks = append(r.Tasks, runs.Task{ID: "p:1", Outcome: runs.Stored}, runs.Task{ID: ""}, runs.Task{ID: "p:x", Hash: "../x"})
-	got := decode(t, encode(t, r))
-	if len(got.Tasks) != 20_000 || got.Omitted != 1+5_000+3 {
-		t.Errorf("got %d tasks, %d omitted", len(got.Tasks), got.Omitted)
-	}
-	misses, withInputs, missesWithInputs := 0, 0, 0
-	for _, task := range got.Tasks {
-		if task.IsMiss() {
-			misses++
-		}
-		if task.Inputs != nil {
-			withInputs++
-			if task.IsMiss() {
-				missesWithInputs++
-			}
-			if !slices.IsSorted(task.Inputs) || len(task.Inputs) != 300 {
-				t.Fatalf("got %v", task.Inputs)
-			}
-		}
-	}
-	if misses != 1_000 || missesWithInputs != 1_000 || withInputs != 1_000_000/300 {
-		t.Errorf("got %d misses, %d of them with inputs; %d tasks with inputs", misses, missesWithInputs, withInputs)
-	}
-	r.Tasks = []runs.Task{{ID: "a:b", Outcome: runs.Stored, Inputs: []int{1, 300}}, {ID: "a:c", Outcome: runs.Stored, Inputs: []int{-1}}, {ID: "a:d", Outcome: runs.Stored, Inputs: []int{7, 7, 5}}}
-	if got := decode(t, encode(t, r)); got.Tasks[0].Inputs != nil || got.Tasks[1].Inputs != nil || len(got.Tasks[2].Inputs) != 2 {
-		t.Errorf("got %+v", got.Tasks)
-	}
-}
-
-// A record that compresses too well for readers is written without inputs and some tasks.
-func TestRatioOfWriter(t *testing.T) {
-	cachetest.SkipWithRace(t)
-	r := sample()
-	r.Inputs, r.Tasks = nil, nil
-	for i := range 100 {
-		r.Inputs = append(r.Inputs, runs.Input{Name: fmt.Sprintf("%03d", i) + strings.Repeat("x", 500)})
-	}
-	all := make([]int, 100)
-	for i := range all {
-		all[i] = i
-	}
-	for i := range 9_900 {
-		r.Tasks = append(r.Tasks, runs.Task{ID: fmt.Sprint(i, ":", strings.Repeat("y", 490)), Outcome: runs.Stored, Reason: strings.Repeat("z", 500), Inputs: all})
-	}
-	if got := decode(t, encode(t, r)); len(got.Tasks) == 0 || len(got.Tasks)+got.Omitted != 9_900+2 || len(got.Inputs) != 0 {
-		t.Errorf("got %d tasks, %d omitted, %d inputs", len(got.Tasks), got.Omitted, len(got.Inputs))
 	}
 }
 
