@@ -46,7 +46,7 @@ const steps = {
     const test = ['test', '-vet=off', '-count=1'];
     await show('go', [...test, '-race', './...'], env);
     const packages = await packagesThatSkipWithRace();
-    await show('go', [...test, ...packages], { ...goEnvironment, ...env });
+    await show('go', [...test, ...packages], env);
   },
 
   async js() {
