@@ -236,6 +236,7 @@ func TestReasons(t *testing.T) {
 		text   string // that the text has
 	}{
 		"lookup failed":          {with(miss, lookup(runs.LookupFailed)), []*runs.Record{near}, "lookup-failed", "because"},
+		"all requests failed":    {with("shop:build | 2 | not-stored", lookup(runs.LookupFailed)), nil, "lookup-failed", "and then storing the result: because"},
 		"damaged":                {with(miss, lookup(runs.LookupDamaged)), []*runs.Record{near}, "damaged", "because"},
 		"in the archive tier":    {with("shop:build | 2 | existing", lookup(runs.LookupUnreadable)), []*runs.Record{near}, "unreadable", "cannot be read: because"},
 		"verify":                 {with("shop:build | 2 | existing", lookup(runs.LookupVerify)), []*runs.Record{near}, "verify", "the result was the same"},

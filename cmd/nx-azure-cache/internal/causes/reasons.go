@@ -17,7 +17,11 @@ func (x *explainer) withoutInputs(w *wanted) (Cause, bool) {
 		return Cause{Kind: Excluded, Text: "azure.include or azure.exclude keeps it out of the remote cache",
 			Fix: "if the task should be cached, change these patterns in nx.json"}, true
 	case w.task.Lookup == runs.LookupFailed:
-		return Cause{Kind: LookupFailed, Text: "the lookup failed" + because(w.task.Reason),
+		text := "the lookup failed"
+		if w.task.Outcome == runs.NotStored { // then the reason is about storing
+			text += ", and then storing the result"
+		}
+		return Cause{Kind: LookupFailed, Text: text + because(w.task.Reason),
 			Fix: help(w.task, "run npx nx-azure-cache doctor")}, true
 	case w.task.Lookup == runs.LookupDamaged:
 		return Cause{Kind: Damaged, Text: "its entry must not be used" + because(w.task.Reason),
