@@ -56,7 +56,7 @@ const steps = {
   },
 
   async e2e() {
-    await showSuite('e2e');
+    await showSuite('e2e', '--quick');
   },
 
   async matrix() {
