@@ -80,7 +80,7 @@ async function assertNothingLeft(machine, limit) {
 
 /**
  * Returns the files and folders with our name below a machine's home and workspace, and in the
- * folder for temporary files. Those of the package do not count.
+ * folder for temporary files. Those of the package do not count, nor does the last run's record.
  *
  * @param {Machine} machine
  */
@@ -90,6 +90,7 @@ function filesOfOurs({ home, workspace }) {
   for (let folder; (folder = folders.pop());) {
     for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
       const file = path.join(folder, entry.name);
+      if (isOnlyRecord(file)) continue;
       if (entry.name.includes('nx-azure-cache')) found.push(file);
       const isSkipped = ['node_modules', '.git', '.npm'].includes(entry.name);
       if (entry.isDirectory() && !isSkipped) folders.push(file);
@@ -99,6 +100,19 @@ function filesOfOurs({ home, workspace }) {
     .readdirSync(os.tmpdir())
     .filter((name) => name.includes('nx-azure-cache'));
   return [...found, ...temporary];
+}
+
+/**
+ * Whether a path is the folder of a cache directory in which the last run's record stays, and
+ * nothing else.
+ *
+ * @param {string} folder
+ */
+function isOnlyRecord(folder) {
+  return (
+    path.basename(folder) === '.nx-azure-cache' &&
+    fs.readdirSync(folder).join() === 'last-run'
+  );
 }
 
 exports.assertNothingLeft = assertNothingLeft;
