@@ -119,7 +119,6 @@ func TestCloseStopsUploads(t *testing.T) {
 
 // During `rm -rf` of a result, the cache stores the whole tree or nothing.
 func TestResultThatIsRemovedDuringPacking(t *testing.T) {
-	cachetest.SkipWithRace(t)
 	const folders, files = 20, 10
 	whole := make(map[string]string)
 	for i := range folders {
@@ -175,7 +174,6 @@ func TestResultThatIsRemovedDuringPacking(t *testing.T) {
 
 // If a file changes right after the result is accepted, the cache stores no mixture.
 func TestResultThatChangesAtOnce(t *testing.T) {
-	cachetest.SkipWithRace(t)
 	for name, change := range map[string]func(dir string) error{
 		"a file is removed":   func(dir string) error { return os.Remove(filepath.Join(dir, "a")) },
 		"a file is rewritten": func(dir string) error { return os.WriteFile(filepath.Join(dir, "a"), []byte("2"), 0o600) },
