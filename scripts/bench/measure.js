@@ -161,6 +161,7 @@ async function runClient(testbed, storage, job) {
   const { stdout, output } = await run(
     process.execPath,
     [
+      '--expose-gc',
       path.join(__dirname, 'runner.js'),
       JSON.stringify({
         workspace: testbed.machine.workspace,
