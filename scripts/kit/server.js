@@ -1,6 +1,7 @@
 'use strict';
 
 const { spawn } = require('node:child_process');
+const { randomInt } = require('node:crypto');
 const net = require('node:net');
 const tls = require('node:tls');
 const { atEnd } = require('./cleanup');
@@ -82,15 +83,32 @@ function shakesHands(port) {
   });
 }
 
-/** @returns {Promise<number>} a free port of 127.0.0.1 */
-function freePort() {
-  return new Promise((resolve, reject) => {
+/** Where systems take no ports from for those that ask for any: from 32,768 on, or 49,152. */
+const ownPorts = { from: 20_000, to: 32_000 };
+
+/**
+ * A port of 127.0.0.1 that is free now. No server that asks the system for any port gets it:
+ * otherwise such a server of another test got the requests by which `startServer` waits.
+ *
+ * @returns {Promise<number>}
+ */
+async function freePort() {
+  for (let tries = 100; tries > 0; tries--) {
+    const port = randomInt(ownPorts.from, ownPorts.to);
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no port is free from ${ownPorts.from} to ${ownPorts.to}`);
+}
+
+/**
+ * @param {number} port
+ * @returns {Promise<boolean>}
+ */
+function isFree(port) {
+  return new Promise((resolve) => {
     const server = net.createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = /** @type {net.AddressInfo} */ (server.address());
-      server.close(() => resolve(port));
-    });
+    server.on('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 
