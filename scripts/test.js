@@ -7,10 +7,13 @@
 
 const path = require('node:path');
 const { startAzurite, createContainer } = require('./kit/azurite');
+const { buildBlobService } = require('./kit/blob-service');
 const { runMain } = require('./kit/cleanup');
 const { goEnvironment } = require('./kit/go');
 const { install } = require('./kit/install');
+const { provideToOthers } = require('./kit/programs');
 const { attempt, run } = require('./kit/run');
+const { buildServer } = require('./kit/sessions/programs');
 const { environmentOf, startShared } = require('./kit/shared');
 const { testedPlatforms } = require('./kit/tested-platforms');
 const { testFiles } = require('./kit/test-files');
@@ -51,8 +54,11 @@ const steps = {
 
   async js() {
     const files = [...testFiles('npm'), ...testFiles('scripts', isNotE2e)];
+    const env = await provideToOthers(buildBlobService, (folder) =>
+      buildServer(folder, 'development'),
+    );
     // Most of them wait for processes of their own.
-    await show('node', ['--test', '--test-concurrency=4', ...files]);
+    await show('node', ['--test', '--test-concurrency=4', ...files], env);
   },
 
   async e2e() {

@@ -8,6 +8,7 @@ const { once } = require('node:events');
 const path = require('node:path');
 const { connectionString, endpoint } = require('./azurite');
 const { go } = require('./go');
+const { provide } = require('./programs');
 
 /** @import { ChildProcess } from 'node:child_process' */
 
@@ -163,9 +164,9 @@ class BlobService {
  * @returns {Promise<string>} its path
  */
 async function buildBlobService(folder) {
-  const file = path.join(folder, 'nx-azure-testtool');
-  await go(['build', '-o', file, './cmd/nx-azure-testtool']);
-  return file;
+  return provide(path.join(folder, 'nx-azure-testtool'), (file) =>
+    go(['build', '-o', file, './cmd/nx-azure-testtool']),
+  );
 }
 
 /**

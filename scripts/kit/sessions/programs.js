@@ -5,6 +5,7 @@ const path = require('node:path');
 const { buildBinary, platforms } = require('../../build');
 const { buildBlobService } = require('../blob-service');
 const { go } = require('../go');
+const { provide } = require('../programs');
 const { run } = require('../run');
 
 /** @import { Programs } from './server-run' */
@@ -25,16 +26,16 @@ const { run } = require('../run');
  */
 async function buildServer(folder, kind = 'release') {
   const file = path.join(folder, 'nx-azure-cache');
-  if (kind === 'release') {
-    await buildBinary(file, thisPlatform());
-    return file;
-  }
-  const args = ['build', '-o', file, './cmd/nx-azure-cache'];
-  // With the flags of the release, or of `go test -race`, so that Go compiles nothing twice.
-  if (kind === 'race') await run('go', ['build', '-race', ...args.slice(1)]);
-  else await go(args);
+  if (kind === 'release') await buildBinary(file, thisPlatform());
+  else if (kind === 'race')
+    await run('go', ['build', '-race', ...server(file)]);
+  // With the flags of the release, so that Go compiles nothing twice.
+  else await provide(file, (file) => go(['build', ...server(file)]));
   return file;
 }
+
+/** @param {string} file */
+const server = (file) => ['-o', file, './cmd/nx-azure-cache'];
 
 function thisPlatform() {
   const platform = platforms.find(
