@@ -203,3 +203,4 @@ class FakeServer {
 }
 
 exports.FakeServer = FakeServer;
+exports.emptySummary = emptySummary;

@@ -10,6 +10,9 @@ const net = require('node:net');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { version } = require('../../../npm/nx-azure-cache/package.json');
+const {
+  emptySummary,
+} = require('../../../npm/nx-azure-cache/test/fake-server');
 const { Conversation, defaultLimit, frame } = require('./conversation');
 const { callsOf, playNx } = require('./nx-calls');
 const { makeTree } = require('./trees');
@@ -21,6 +24,12 @@ const { Values, fileContent, show } = require('./values');
 
 /** The server's session ID, which is also the name of its folder. */
 const serverSession = 'session';
+
+/** What the binary prints as `drain` when all results are stored. */
+const drained = {
+  ...{ ended: 'stored', waiting: 0 },
+  ...{ summary: emptySummary, problems: null },
+};
 
 /**
  * The helpers of the shim's tests.
@@ -121,7 +130,9 @@ class ClientRun {
     const script = path.join(__dirname, 'relay.js');
     this.shimTests.writeExecutable(
       this.relay,
-      `#!/bin/sh\nexec '${process.execPath}' '${script}' '${this.relay}' ${port} "$@"\n`,
+      `#!/bin/sh
+      if [ "$1" = drain ]; then echo '${JSON.stringify(drained)}'; exit; fi
+      exec '${process.execPath}' '${script}' '${this.relay}' ${port}\n`,
     );
     const connected = once(server, 'connection').then(([connection]) => {
       socket = connection;

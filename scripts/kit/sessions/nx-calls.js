@@ -84,9 +84,14 @@ async function playNx(
   { calls, done, report },
 ) {
   const { createRequire } = require('node:module');
-  const { DbCache } = createRequire(`${packageFolder}/`)(
-    'nx/src/tasks-runner/cache',
-  );
+  /** @type {any} */
+  let DbCache;
+  // Loading it takes more CPU than all the rest, and the client needs it for tasks only.
+  if (calls.some(({ params }) => params.task)) {
+    ({ DbCache } = createRequire(`${packageFolder}/`)(
+      'nx/src/tasks-runner/cache',
+    ));
+  }
   /** @type {Record<string, unknown>} */
   const results = {};
   /** @type {Record<string, Promise<void>>} */
