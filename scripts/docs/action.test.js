@@ -61,8 +61,11 @@ function use(t, inputs, { github = {}, files = [], code = 0 } = {}) {
     'github.event.pull_request.number': '',
     ...github,
   };
+  // What GitHub runs for `shell: bash`. Without --norc, bash takes the socket that Node gives
+  // it as stdin for a remote login, and runs ~/.bashrc.
+  const flags = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
   const run = (/** @type {any} */ step) =>
-    spawnSync('bash', ['-eo', 'pipefail', '-c', step.run], {
+    spawnSync('bash', [...flags, step.run], {
       cwd: folder,
       encoding: 'utf8',
       env: {
