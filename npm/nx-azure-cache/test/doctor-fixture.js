@@ -52,6 +52,7 @@ class Workspace {
     this.root = temporaryFolder(t);
     /** Where the launcher runs. */
     this.cwd = this.root;
+    this.isExamined = false;
     this.modules = path.join(this.root, 'node_modules');
     fs.mkdirSync(this.modules);
     this.write('nx.json', JSON.stringify(nxJson));
@@ -127,35 +128,91 @@ class Workspace {
       [this.launcher, 'doctor', ...flags],
       {
         cwd: this.cwd,
-        env: environment(this.root, {
-          NX_AZURE_CACHE_BINARY: this.binary,
-          ...env,
-        }),
+        env: this.#environment(env),
         encoding: 'utf8',
         timeout: 60_000,
       },
     );
-    assert.ok(!fs.existsSync(path.join(this.root, 'ran')), 'a package was run');
+    this.#assertNothingRan();
     return { status, stdout, stderr };
   }
 
   /**
-   * The rows that the binary receives.
+   * The rows of this side. A second look is one of the launcher, because Node.js remembers
+   * the packages that it has read.
    *
    * @param {NodeJS.ProcessEnv} [env]
    */
   examine(env) {
+    if (this.isExamined) return this.examineByLauncher(env);
+    this.isExamined = true;
+    const lib = path.join(path.dirname(this.launcher), '..', 'lib');
+    const { examine } = require(path.join(lib, 'doctor/examine'));
+    const { readEnvironment } = require(path.join(lib, 'environment'));
+    const checks = this.#inside(env, () =>
+      examine(readEnvironment(this.root, { ...process.env }), this.root),
+    );
+    this.#assertNothingRan();
+    return rowsOf(checks);
+  }
+
+  /**
+   * The rows that the binary receives from the launcher.
+   *
+   * @param {NodeJS.ProcessEnv} [env]
+   */
+  examineByLauncher(env) {
     const { status, stdout, stderr } = this.run(env);
     assert.equal(stderr, '');
     assert.equal(status, 7);
     const { launcher } = JSON.parse(stdout);
-    for (const { id, status, fix } of launcher.checks) {
-      const isProblem = status === 'failed' || status === 'warning';
-      if (isProblem) assert.ok(fix, `${id} says what to do`);
-    }
     assert.equal(launcher.version, version);
-    return new Rows(launcher.checks);
+    return rowsOf(launcher.checks);
   }
+
+  /** @param {NodeJS.ProcessEnv} [env] added */
+  #environment(env) {
+    return environment(this.root, {
+      NX_AZURE_CACHE_BINARY: this.binary,
+      ...env,
+    });
+  }
+
+  /**
+   * Calls a function as in a process that was started in this workspace.
+   *
+   * @template T
+   * @param {NodeJS.ProcessEnv | undefined} env
+   * @param {() => T} look must be synchronous
+   */
+  #inside(env, look) {
+    const outer = { env: process.env, cwd: process.cwd() };
+    try {
+      process.env = this.#environment(env);
+      process.chdir(this.cwd);
+      return look();
+    } finally {
+      process.env = outer.env;
+      process.chdir(outer.cwd);
+    }
+  }
+
+  #assertNothingRan() {
+    assert.ok(!fs.existsSync(path.join(this.root, 'ran')), 'a package was run');
+  }
+}
+
+/**
+ * The report of doctor, in which each problem has a fix.
+ *
+ * @param {Row[]} checks
+ */
+function rowsOf(checks) {
+  for (const { id, status, fix } of checks) {
+    const isProblem = status === 'failed' || status === 'warning';
+    if (isProblem) assert.ok(fix, `${id} says what to do`);
+  }
+  return new Rows(checks);
 }
 
 /** The report of doctor. */

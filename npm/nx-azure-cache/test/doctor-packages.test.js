@@ -266,7 +266,9 @@ describe('doctor finds what comes before ours', () => {
   test('a variable in a .env file, which Nx reads', (t) => {
     const workspace = new Workspace(t);
     workspace.write('.env.local', 'NX_SKIP_REMOTE_CACHE=true\n');
-    workspace.examine().assert('switches', 'failed', 'NX_SKIP_REMOTE_CACHE');
+    workspace
+      .examineByLauncher()
+      .assert('switches', 'failed', 'NX_SKIP_REMOTE_CACHE');
   });
 
   test('options of the task runner', (t) => {
