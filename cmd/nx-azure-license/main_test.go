@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
 const (
@@ -313,6 +315,7 @@ func TestInspectEscapesControlCharacters(t *testing.T) {
 // A release trusts only the issuers that are set at link time. The test builds this
 // command, which has the same linker variable as nx-azure-cache.
 func TestReleaseBuild(t *testing.T) {
+	cachetest.SkipWithRace(t)
 	if testing.Short() {
 		t.Skip("builds two binaries")
 	}

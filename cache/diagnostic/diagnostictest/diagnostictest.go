@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -45,8 +44,7 @@ var (
 
 // sections are the quotes in each section, by code.
 var sections = sync.OnceValue(func() map[diagnostic.Code][]string {
-	_, file, _, _ := runtime.Caller(0)
-	page, err := os.ReadFile(filepath.Join(filepath.Dir(file), "../../../docs/troubleshooting.md"))
+	page, err := os.ReadFile(filepath.Join(repository, "docs", "troubleshooting.md"))
 	if err != nil {
 		panic(err)
 	}
@@ -63,3 +61,16 @@ var sections = sync.OnceValue(func() map[diagnostic.Code][]string {
 	}
 	return quotes
 })
+
+// repository is the nearest folder with a go.mod when a test starts: Go starts it in the folder
+// of its package. The path of this file is not known in a binary that is built with -trimpath.
+var repository = func() string {
+	folder, _ := os.Getwd()
+	for folder != filepath.Dir(folder) {
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			break
+		}
+		folder = filepath.Dir(folder)
+	}
+	return folder
+}()

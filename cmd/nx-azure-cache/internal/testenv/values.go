@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -234,6 +233,18 @@ const secretCharacters = "=;?&~@%+"
 
 // Repository returns the path of a file of the repository.
 func Repository(path string) string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "..", "..", filepath.FromSlash(path))
+	return filepath.Join(repository, filepath.FromSlash(path))
 }
+
+// repository is the nearest folder with a go.mod when a test starts: Go starts it in the folder
+// of its package. The path of this file is not known in a binary that is built with -trimpath.
+var repository = func() string {
+	folder, _ := os.Getwd()
+	for folder != filepath.Dir(folder) {
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			break
+		}
+		folder = filepath.Dir(folder)
+	}
+	return folder
+}()
