@@ -9,7 +9,7 @@ const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { describe, test } = require('node:test');
+const { after, describe, test } = require('node:test');
 const yaml = require('yaml');
 const { platforms } = require('../build');
 const { blocks, read } = require('./pages');
@@ -63,7 +63,7 @@ esac
 `,
     { mode: 0o755 },
   );
-  const { status } = spawnSync('bash', ['-e', '-c', code], {
+  const { status } = spawnSync('bash', ['--norc', '-e', '-c', code], {
     cwd: folder,
     env: {
       ...process.env,
@@ -80,6 +80,42 @@ const tarballs = [
   ...platforms.map(({ os, cpu }) => `nx-azure-cache-${os}-${cpu}-1.2.3.tgz`),
   'nx-powerpack-azure-cache-1.2.3.tgz',
 ].sort();
+
+/** @type {Map<string, string>} the folders of `releaseFiles`, by version */
+const releases = new Map();
+after(() => {
+  for (const folder of releases.values())
+    fs.rmSync(folder, { recursive: true });
+});
+
+/**
+ * The tarballs of a version and their checksums, in a folder that steps copy.
+ *
+ * @param {string} version
+ */
+function releaseFiles(version) {
+  const made = releases.get(version);
+  if (made) return made;
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'publishing-'));
+  releases.set(version, folder);
+  const content = path.join(folder, 'package');
+  fs.mkdirSync(content);
+  const sums = tarballs.map((each) => {
+    const file = each.replace('1.2.3', version);
+    const name = file
+      .replace(`-${version}.tgz`, '')
+      .replace(/^nx-azure-cache-/, '@nx-azure-cache/');
+    const manifest = path.join(content, 'package.json');
+    fs.writeFileSync(manifest, JSON.stringify({ name }));
+    const tarball = path.join(folder, file);
+    spawnSync('tar', ['-czf', tarball, '-C', folder, 'package']);
+    const digest = createHash('sha256').update(fs.readFileSync(tarball));
+    return `${digest.digest('hex')}  ${file}\n`;
+  });
+  fs.rmSync(content, { recursive: true });
+  fs.writeFileSync(path.join(folder, 'SHA256SUMS'), sums.join(''));
+  return folder;
+}
 
 /**
  * Runs a step of release.yml in a folder with the files of a release.
@@ -98,21 +134,7 @@ function runStep(
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'publishing-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   const release = path.join(folder, 'release');
-  fs.mkdirSync(path.join(folder, 'package'));
-  fs.mkdirSync(release);
-  const sums = tarballs.map((each) => {
-    const file = each.replace('1.2.3', version);
-    const name = file
-      .replace(`-${version}.tgz`, '')
-      .replace(/^nx-azure-cache-/, '@nx-azure-cache/');
-    const manifest = path.join(folder, 'package/package.json');
-    fs.writeFileSync(manifest, JSON.stringify({ name }));
-    const tarball = path.join(release, file);
-    spawnSync('tar', ['-czf', tarball, '-C', folder, 'package']);
-    const digest = createHash('sha256').update(fs.readFileSync(tarball));
-    return `${digest.digest('hex')}  ${file}\n`;
-  });
-  fs.writeFileSync(path.join(release, 'SHA256SUMS'), sums.join(''));
+  fs.cpSync(releaseFiles(version), release, { recursive: true });
   if (damaged) fs.appendFileSync(path.join(release, tarballs[0]), 'x');
   const known = existing.map((name) => `${name}@${version}`).join(' ');
   const notes = path.join(folder, 'notes');
