@@ -10,8 +10,8 @@ const { after, before, describe, test } = require('node:test');
 const yaml = require('yaml');
 const { summaryLine } = require('../../npm/nx-azure-cache/lib/summary-line');
 const { cleanUp, temporaryFolder } = require('../kit/cleanup');
-const { go } = require('../kit/go');
 const { run } = require('../kit/run');
+const { buildServer } = require('../kit/sessions/programs');
 const { blocks, commands, commandsOf } = require('./code');
 const examples = require('./examples');
 const { read } = require('./pages');
@@ -22,7 +22,7 @@ const folder = temporaryFolder('examples');
 const binary = path.join(folder, 'nx-azure-cache');
 const rules = examples.commands(binary);
 
-before(() => go(['build', '-o', binary, './cmd/nx-azure-cache']));
+before(() => buildServer(folder, 'development'));
 after(cleanUp);
 
 /** @param {string} command such as `NX_X=1 npx nx …` */
