@@ -38,12 +38,14 @@ async function main() {
   if (machine.loadBefore > 0.5) {
     console.log(`This machine is busy (load ${machine.loadBefore}).`);
   }
-  console.log('Building …');
-  await build({
-    targets: options.isFull ? platforms : undefined,
-    out: folders.packages,
-  });
-  await buildTool();
+  if (!options.isBuilt) {
+    console.log('Building …');
+    await build({
+      targets: options.isFull ? platforms : undefined,
+      out: folders.packages,
+    });
+    await buildTool();
+  }
 
   const testbed = await createTestbed(options);
   const { results, failures } = await measureAll(testbed, options);
@@ -71,7 +73,9 @@ function readOptions() {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
-      tiny: { type: 'boolean', default: false }, // for bench.test.js
+      // For bench.test.js. With --built an earlier run has built everything.
+      tiny: { type: 'boolean', default: false },
+      built: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       only: { type: 'string', default: '' },
       keep: { type: 'boolean', default: false },
@@ -92,7 +96,8 @@ function readOptions() {
     );
   }
   const isFull = set === 'full' && !values.only && rounds >= 5;
-  return { set, rows, rounds, isFull, keep: values.keep };
+  const { keep, built: isBuilt } = values;
+  return { set, rows, rounds, isFull, isBuilt, keep };
 }
 
 /**
