@@ -15,8 +15,9 @@ const { gzipSync } = require('node:zlib');
  *
  * @param {string} registry URL
  * @param {string[]} built the names of the packages, without the scope
+ * @param {string} [token] Verdaccio wants one, and by default takes any
  */
-async function addOurPlatforms(registry, built) {
+async function addOurPlatforms(registry, built, token) {
   // Required here, because build.js requires a module that requires this one.
   const { platforms, version } = require('../build');
   for (const { os, cpu } of platforms) {
@@ -26,6 +27,7 @@ async function addOurPlatforms(registry, built) {
       registry,
       { name, version, os: [os], cpu: [cpu] },
       'latest',
+      token,
     );
   }
 }
@@ -60,8 +62,9 @@ async function addPlatformsOfNx(registry, nx) {
  * @param {string} registry URL
  * @param {Manifest} manifest
  * @param {string} tag
+ * @param {string} [token]
  */
-async function publishEmpty(registry, manifest, tag) {
+async function publishEmpty(registry, manifest, tag, token = 'anybody') {
   const { name, version } = manifest;
   const content = await tarball(manifest);
   const file = `${name.split('/').at(-1)}-${version}.tgz`;
@@ -76,7 +79,7 @@ async function publishEmpty(registry, manifest, tag) {
     method: 'PUT',
     headers: {
       'content-type': 'application/json',
-      authorization: 'Bearer anybody', // Verdaccio wants a token, and takes any
+      authorization: `Bearer ${token}`,
     },
     body: JSON.stringify({
       _id: name,
