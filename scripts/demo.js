@@ -10,6 +10,7 @@ const { build } = require('./build');
 const { startAzurite, createContainer, listBlobs } = require('./kit/azurite');
 const { runMain, temporaryFolder } = require('./kit/cleanup');
 const { install } = require('./kit/install');
+const { kept } = require('./kit/kept');
 const { developmentLicense } = require('./kit/license');
 const {
   Machine,
@@ -40,6 +41,8 @@ async function main() {
   const env = {
     AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString,
     NX_POWERPACK_LICENSE: await developmentLicense(),
+    // Downloads stay for machine B, and for the next run.
+    npm_config_cache: path.join(kept, 'npm'),
   };
   const folder = temporaryFolder('demo');
   const a = new Machine(path.join(folder, 'machine-a'), env);

@@ -86,7 +86,8 @@ test(
     let isInterrupted = false;
     child.stdout.on('data', (text) => {
       output += text;
-      if (isInterrupted || !output.includes('Running targets')) return;
+      // What the first command of Nx prints, `nx add`.
+      if (isInterrupted || !output.includes('NX  Generating')) return;
       isInterrupted = true;
       child.kill('SIGINT');
     });
