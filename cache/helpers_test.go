@@ -125,10 +125,10 @@ func store(t *testing.T, c *cache.Cache, hash, cacheDirectory string, code int, 
 func stored(t *testing.T, hashes ...string) *cachetest.Memory {
 	t.Helper()
 	blobs := new(cachetest.Memory)
-	dir := t.TempDir()
+	dir, c, noise := t.TempDir(), newCache(t, blobs), cachetest.Noise(1, 100_000)
 	for _, hash := range hashes {
-		outputs(t, dir, hash, map[string]string{"a": "result of " + hash, "b/noise": cachetest.Noise(1, 100_000)})
-		store(t, newCache(t, blobs), hash, dir, 0, cache.TerminalOutput{Text: "output of " + hash})
+		outputs(t, dir, hash, map[string]string{"a": "result of " + hash, "b/noise": noise})
+		store(t, c, hash, dir, 0, cache.TerminalOutput{Text: "output of " + hash})
 	}
 	return blobs
 }
