@@ -38,14 +38,12 @@ async function main() {
   if (machine.loadBefore > 0.5) {
     console.log(`This machine is busy (load ${machine.loadBefore}).`);
   }
-  if (!options.isBuilt) {
-    console.log('Building …');
-    await build({
-      targets: options.isFull ? platforms : undefined,
-      out: folders.packages,
-    });
-    await buildTool();
-  }
+  console.log('Building …');
+  await build({
+    targets: options.isFull ? platforms : undefined,
+    out: folders.packages,
+  });
+  await buildTool();
 
   const testbed = await createTestbed(options);
   const { results, failures } = await measureAll(testbed, options);
@@ -73,9 +71,7 @@ function readOptions() {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
-      // For bench.test.js. With --built an earlier run has built everything.
-      tiny: { type: 'boolean', default: false },
-      built: { type: 'boolean', default: false },
+      tiny: { type: 'boolean', default: false }, // for bench.test.js
       rounds: { type: 'string' },
       only: { type: 'string', default: '' },
       keep: { type: 'boolean', default: false },
@@ -96,8 +92,7 @@ function readOptions() {
     );
   }
   const isFull = set === 'full' && !values.only && rounds >= 5;
-  const { keep, built: isBuilt } = values;
-  return { set, rows, rounds, isFull, isBuilt, keep };
+  return { set, rows, rounds, isFull, keep: values.keep };
 }
 
 /**

@@ -24,9 +24,6 @@ const bench = (args, env = {}) =>
 
 const isLinux = process.platform === 'linux';
 
-/** A small run, with what the first test has built. */
-const again = ['--tiny', '--built', '--rounds', '1', '--only', 'initialize'];
-
 test(
   'the bench measures the smallest rows with every client and limit',
   { skip: !isLinux && 'the bench reads /proc' },
@@ -124,7 +121,7 @@ test(
     fs.writeFileSync(path.join(folder, 'sync'), '#!/bin/sh\nexit 5\n', {
       mode: 0o755,
     });
-    const { code, output } = await bench(again, {
+    const { code, output } = await bench(['--tiny', '--only', 'initialize'], {
       PATH: `${folder}:${process.env.PATH}`,
     });
     assert.equal(code, 1, output);
@@ -139,7 +136,7 @@ test(
     const marker = randomUUID();
     const child = spawn(
       process.execPath,
-      [path.join(__dirname, 'bench.js'), ...again],
+      [path.join(__dirname, 'bench.js'), '--tiny', '--only', 'initialize'],
       {
         env: { ...process.env, BENCH_TEST: marker },
         stdio: ['ignore', 'pipe', 'inherit'],
