@@ -19,8 +19,12 @@ const variable = 'KIT_PROGRAMS';
  */
 async function provide(file, build) {
   const built = process.env[variable];
-  if (built) fs.copyFileSync(path.join(built, path.basename(file)), file);
-  else await build(file);
+  if (!built) {
+    await build(file);
+    return file;
+  }
+  fs.mkdirSync(path.dirname(file), { recursive: true }); // as `go build` does
+  fs.copyFileSync(path.join(built, path.basename(file)), file);
   return file;
 }
 
