@@ -160,7 +160,7 @@ const damages = {
   }),
   flip: ({ body, metadata }) => {
     const changed = Buffer.from(body);
-    changed[changed.length >> 1] ^= 1;
+    changed[changed.length - 1] ^= 1;
     return { body: changed, metadata };
   },
   content: ({ metadata }, content) => ({

@@ -116,7 +116,7 @@ describe('the storage of a session', { concurrency: 4 }, () => {
   const damages = {
     truncate: [['truncate'], 'conten', {}],
     append: [['append'], 'content\0', {}],
-    flip: [['flip'], 'conuent', {}],
+    flip: [['flip'], 'contenu', {}],
     content: [['content', '', 'x'], 'x', {}],
     'as another': [['as', '2'], 'other', {}],
     'metadata with a value': [
