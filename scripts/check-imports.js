@@ -36,6 +36,7 @@ function problems(pkg) {
       'cache/azure/azuretest',
       'cache/azure/azuretest/faults',
       'cache/cachetest',
+      'cache/cachetest/repository',
       'cache/diagnostic/diagnostictest',
       'cache/trust',
       'cmd/nx-azure-cache/internal/testenv',

@@ -34,7 +34,7 @@ const allowed = {
   'cache/directory': ['cache/diskspace', 'cache/eintr', 'cache/fileerror'],
   // The codes of lines. Everything may attach one to an error.
   'cache/diagnostic': [],
-  'cache/diagnostic/diagnostictest': [],
+  'cache/diagnostic/diagnostictest': ['cache/cachetest/repository'],
   'cache/diskspace': ['cache/eintr'],
   'cache/eintr': [],
   // The fix of each error of the file system; package cache decides which errors are.
@@ -110,6 +110,7 @@ const allowed = {
     'cache/fileerror',
   ],
   'cache/cachetest': ['cache', 'cache/snapshot', 'cache/trust'],
+  'cache/cachetest/repository': [],
   license: [],
   rpc: [
     'cache',
@@ -257,6 +258,7 @@ const allowed = {
   'cmd/nx-azure-cache/internal/testenv': [
     'cache/azure/azuretest',
     'cache/azure/azuretest/faults',
+    'cache/cachetest/repository',
     'cache/trust',
     'license',
   ],

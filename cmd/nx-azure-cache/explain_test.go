@@ -13,6 +13,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest/repository"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/runs"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
@@ -147,7 +148,7 @@ func TestExplain(t *testing.T) {
 	e.leave(last)
 
 	got := e.explain()
-	page, err := os.ReadFile(testenv.Repository("docs/insight.md"))
+	page, err := os.ReadFile(repository.File("docs/insight.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +212,7 @@ func TestExplainJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 		t.Fatal(err)
 	}
-	schema, err := os.ReadFile(testenv.Repository("docs/explain.schema.json"))
+	schema, err := os.ReadFile(repository.File("docs/explain.schema.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

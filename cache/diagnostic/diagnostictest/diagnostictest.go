@@ -4,13 +4,13 @@ package diagnostictest
 
 import (
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest/repository"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
@@ -44,7 +44,7 @@ var (
 
 // sections are the quotes in each section, by code.
 var sections = sync.OnceValue(func() map[diagnostic.Code][]string {
-	page, err := os.ReadFile(filepath.Join(repository, "docs", "troubleshooting.md"))
+	page, err := os.ReadFile(repository.File("docs/troubleshooting.md"))
 	if err != nil {
 		panic(err)
 	}
@@ -61,16 +61,3 @@ var sections = sync.OnceValue(func() map[diagnostic.Code][]string {
 	}
 	return quotes
 })
-
-// repository is the nearest folder with a go.mod when a test starts: Go starts it in the folder
-// of its package. The path of this file is not known in a binary that is built with -trimpath.
-var repository = func() string {
-	folder, _ := os.Getwd()
-	for folder != filepath.Dir(folder) {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			break
-		}
-		folder = filepath.Dir(folder)
-	}
-	return folder
-}()

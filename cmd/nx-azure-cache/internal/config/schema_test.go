@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest/repository"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
@@ -33,7 +34,7 @@ func TestSchemaIsComplete(t *testing.T) {
 		Enum       []any
 		Properties map[string]json.RawMessage
 	}
-	data, err := os.ReadFile(testenv.Repository("npm/nx-azure-cache/schema.json"))
+	data, err := os.ReadFile(repository.File("npm/nx-azure-cache/schema.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest/repository"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -23,7 +24,7 @@ type RecordedRun struct {
 // RecordedRuns returns the recorded runs of all CIs, and some more.
 func RecordedRuns(t testing.TB) (all []RecordedRun) {
 	t.Helper()
-	text, err := os.ReadFile(Repository("cache/trust/testdata/environments.json"))
+	text, err := os.ReadFile(repository.File("cache/trust/testdata/environments.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

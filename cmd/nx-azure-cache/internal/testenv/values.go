@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest/repository"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
@@ -26,7 +27,7 @@ const (
 )
 
 // LicenseFolder is the folder of licenses.
-var LicenseFolder = Repository("testdata/license")
+var LicenseFolder = repository.File("testdata/license")
 
 // During is a time at which testdata/license/valid.jwt is valid.
 var During = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
@@ -133,7 +134,7 @@ type sharedValue struct {
 // SharedValues returns the values in testdata/config.
 func SharedValues(t testing.TB) (values []sharedValue) {
 	t.Helper()
-	data, err := os.ReadFile(Repository("testdata/config/values.json"))
+	data, err := os.ReadFile(repository.File("testdata/config/values.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,21 +231,3 @@ func AddConfigs(f *testing.F) {
 // secretCharacters occur in keys, client secrets, connection strings and SAS tokens, and
 // in no valid setting.
 const secretCharacters = "=;?&~@%+"
-
-// Repository returns the path of a file of the repository.
-func Repository(path string) string {
-	return filepath.Join(repository, filepath.FromSlash(path))
-}
-
-// repository is the nearest folder with a go.mod when a test starts: Go starts it in the folder
-// of its package. The path of this file is not known in a binary that is built with -trimpath.
-var repository = func() string {
-	folder, _ := os.Getwd()
-	for folder != filepath.Dir(folder) {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			break
-		}
-		folder = filepath.Dir(folder)
-	}
-	return folder
-}()
