@@ -4,6 +4,7 @@ package diagnostictest
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,7 +45,7 @@ var (
 
 // sections are the quotes in each section, by code.
 var sections = sync.OnceValue(func() map[diagnostic.Code][]string {
-	page, err := os.ReadFile(repository.File("docs/troubleshooting.md"))
+	page, err := os.ReadFile(filepath.Join(repository.File("docs"), "troubleshooting.md"))
 	if err != nil {
 		panic(err)
 	}
