@@ -14,6 +14,7 @@ import (
 
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -81,13 +82,12 @@ func (s *exchange) Close() error {
 // serve fails with the stacks of all goroutines if Serve hangs.
 func (s *exchange) serve(t *testing.T, options rpc.Options) error {
 	t.Helper()
-	const timeout = 30 * time.Second // on a busy machine
 	served := make(chan error, 1)
 	go func() { served <- rpc.Serve(context.WithoutCancel(t.Context()), s, options) }()
 	select {
 	case err := <-served:
 		return err
-	case <-time.After(timeout):
+	case <-time.After(cachetest.Patience):
 		stacks := make([]byte, 1<<20)
 		t.Fatalf("Serve hangs after it has sent %q:\n%s", s.said.String(), stacks[:runtime.Stack(stacks, true)])
 		return nil

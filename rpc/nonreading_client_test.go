@@ -59,7 +59,7 @@ func checkEndsAtOnce(t *testing.T, served <-chan error) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(cachetest.Patience):
 		t.Error("the server does not end")
 	}
 }

@@ -105,7 +105,7 @@ func TestRecordWaitsForResults(t *testing.T) {
 // awaitRecording waits until the state says so.
 func awaitRecording(t *testing.T, dir string, isRecording bool) rpc.State {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(cachetest.Patience); ; time.Sleep(time.Millisecond) {
 		state := onlyState(t, dir)
 		if state.Recording == isRecording {
 			return state

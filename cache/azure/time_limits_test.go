@@ -16,6 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
 // short are limits that tests wait for. ample are limits that must not expire while bytes
@@ -229,7 +230,7 @@ func leavesNothing(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	before := runtime.NumGoroutine()
 	t.Run("run", test)
-	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(step) {
+	for end := time.Now().Add(cachetest.Patience); runtime.NumGoroutine() > before; time.Sleep(step) {
 		if time.Now().After(end) {
 			stacks := make([]byte, 1<<20)
 			t.Fatalf("got %d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/drain"
 )
 
@@ -136,7 +137,7 @@ func TestDrainLosesItsParent(t *testing.T) {
 		if rest != "" || strings.Count(said.String(), "\n") != 1 {
 			t.Errorf("got %q and %q, want only progress", rest, said)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(cachetest.Patience):
 		_ = syscall.Kill(child, syscall.SIGKILL)
 		t.Error("drain does not end")
 	}

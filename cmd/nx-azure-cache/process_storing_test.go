@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
@@ -110,7 +111,7 @@ func TestProcessWithUnreadLog(t *testing.T) {
 		t.Errorf("got %+v, want it stored", got)
 	}
 	s.Close()
-	timer := time.AfterFunc(20*time.Second, func() {
+	timer := time.AfterFunc(cachetest.Patience, func() {
 		t.Error("the process does not end")
 		_ = command.Process.Kill()
 	})

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
@@ -69,7 +70,7 @@ func startProgram(t *testing.T, executable string, environment testenv.Env, args
 func (p *process) exit() int {
 	p.t.Helper()
 	// Kill a hanging process, so that the test need not guess which pipe it waits for.
-	timer := time.AfterFunc(20*time.Second, func() {
+	timer := time.AfterFunc(cachetest.Patience, func() {
 		p.t.Error("the process does not end")
 		_ = p.Process.Kill()
 	})

@@ -9,6 +9,7 @@ const path = require('node:path');
 const { readBlob, removeBlob, writeBlob } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
 const { cutRequest, respondWith } = require('../kit/http-faults');
+const { patience } = require('../kit/patience');
 const { until } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { quickTest: test } = require('../kit/tests');
@@ -142,7 +143,7 @@ test('explain says why a result is not in the storage', async (t) => {
     ...['--exclude=fresh,pull,developed', '--parallel=1'],
   ]);
   // Nx writes run.json after the last task. Then the run waits for the uploads.
-  await Promise.race([running, until(() => first.cacheDirectory(), 60_000)]);
+  await Promise.race([running, until(() => first.cacheDirectory(), patience)]);
   const { hash: changed } = first.lastRun()['changed:build'];
   const result = path.join(first.cacheDirectory() ?? '', changed);
   fs.writeFileSync(path.join(result, 'dist/changed/more'), '');

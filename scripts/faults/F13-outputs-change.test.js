@@ -10,6 +10,7 @@ const { listBlobs } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
 const { gate, on } = require('../kit/http-faults');
 const { build, runNx } = require('../kit/nx-runs');
+const { patience } = require('../kit/patience');
 const { outputsOfMany, writeMany } = require('./many-projects');
 const { until } = require('../kit/processes');
 const { shared } = require('../kit/shared');
@@ -72,7 +73,7 @@ for (const [name, afterStore] of Object.entries(changes)) {
       status: null,
       outputs,
     });
-    await until(() => spy.calls('store').length === count, 60_000);
+    await until(() => spy.calls('store').length === count, patience);
     puts.open();
     await run;
     const blobs = await listBlobs(shared().azurite, container);

@@ -9,6 +9,7 @@ const { listBlobs } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
 const { gate, on } = require('../kit/http-faults');
 const { build, runNx } = require('../kit/nx-runs');
+const { patience } = require('../kit/patience');
 const {
   assertNoProcess,
   groupOf,
@@ -24,8 +25,8 @@ const { shortTimeouts } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
-/** How long the server may run: the drain limit of `shortTimeouts`, and 6 s more. */
-const limit = 2_000 + 6_000;
+/** How long the server may run: the drain limit of `shortTimeouts`, and time to end. */
+const limit = 2_000 + patience / 2;
 
 /** @type {Record<string, { end: (machine: Machine) => void, isQuick?: boolean }>} */
 const ends = {

@@ -11,6 +11,7 @@ const { startFixture } = require('../kit/fixture');
 const { isServer, processesOf, signal, until } = require('../kit/processes');
 const { gate, on, pass } = require('../kit/http-faults');
 const { assertStatus, build, runNx, tasks } = require('../kit/nx-runs');
+const { patience } = require('../kit/patience');
 const { shared } = require('../kit/shared');
 const { fullTest } = require('../kit/tests');
 const { namesBelow } = require('../kit/tree');
@@ -189,6 +190,6 @@ function foldersIn(cacheDirectory) {
  * @param {string} cacheDirectory
  */
 async function assertNoFolder(cacheDirectory) {
-  await until(() => foldersIn(cacheDirectory).length === 0, 5_000);
+  await until(() => foldersIn(cacheDirectory).length === 0, patience);
   assert.deepEqual(foldersIn(cacheDirectory), []);
 }

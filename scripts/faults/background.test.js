@@ -9,6 +9,7 @@ const { listBlobs } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
 const { on } = require('../kit/http-faults');
 const { tasks } = require('../kit/nx-runs');
+const { patience } = require('../kit/patience');
 const { until } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { fullTest, quickTest } = require('../kit/tests');
@@ -29,7 +30,7 @@ quickTest('background_store_does_not_delay_dependents', async (t) => {
   /** @type {string[]} */
   const early = [];
   recorder.fault = on('PUT', async ({ pass, path }) => {
-    const hasRun = await until(() => fs.existsSync(site), 30_000);
+    const hasRun = await until(() => fs.existsSync(site), patience);
     if (!hasRun) early.push(path);
     pass();
   });

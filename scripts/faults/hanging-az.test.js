@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { build, runNx } = require('../kit/nx-runs');
+const { patience } = require('../kit/patience');
 const { processesOf, serverOf, signal, until } = require('../kit/processes');
 const { fullTest } = require('../kit/tests');
 const { sharedFolder, startSignedIn } = require('./signed-in');
@@ -41,7 +42,7 @@ for (const name of /** @type {const} */ (['SIGTERM', 'SIGKILL'])) {
     const a = fixture.machine('a', hangingAzureCLI());
     const run = runNx(a, build);
     const server = await serverOf(a);
-    assert.ok(await until(() => sleepers(a).length === 2, 10_000));
+    assert.ok(await until(() => sleepers(a).length === 2, patience));
     signal(server, name);
     assert.ok(await until(() => sleepers(a).length === 0, 1_000));
     await run;

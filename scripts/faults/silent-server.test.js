@@ -9,6 +9,7 @@ const path = require('node:path');
 const { startFixture } = require('../kit/fixture');
 const { gate, on } = require('../kit/http-faults');
 const { build } = require('../kit/nx-runs');
+const { patience } = require('../kit/patience');
 const {
   assertNoProcess,
   draining,
@@ -62,7 +63,7 @@ fullTest('silent-server_stops_while_it_is_idle', async (t) => {
   const run = a.nx(['run', 'words:build']);
   const isBuilding = () =>
     fs.existsSync(path.join(a.workspace, 'dist', 'words', 'index.js'));
-  assert.ok(await until(isBuilding, 60_000));
+  assert.ok(await until(isBuilding, patience));
   signal(await serverOf(a), 'SIGSTOP');
   fs.writeFileSync(go, '');
   const { code, output } = await run;

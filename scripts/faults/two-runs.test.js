@@ -11,6 +11,7 @@ const path = require('node:path');
 const { listBlobs } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
 const { outputs, runNx } = require('../kit/nx-runs');
+const { patience } = require('../kit/patience');
 const { isServer, processesOf, signal, until } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { fullTest } = require('../kit/tests');
@@ -62,7 +63,7 @@ function startRun(machine, name) {
   return {
     ended,
     async built() {
-      assert.ok(await until(() => fs.existsSync(BUILT), 60_000), name);
+      assert.ok(await until(() => fs.existsSync(BUILT), patience), name);
     },
     release: () => fs.writeFileSync(RELEASE, ''),
     /** The processes that this run has started so far. */
@@ -76,7 +77,7 @@ function startRun(machine, name) {
  * @param {() => boolean} condition
  */
 function spin(condition) {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + patience;
   while (!condition()) {
     assert.ok(Date.now() < deadline, 'the condition did not come true');
   }
@@ -137,8 +138,8 @@ fullTest('two-runs_the_second_is_stopped_while_it_copies', async (t) => {
   first.release();
   const cacheDirectory = () => a.cacheDirectory() ?? cacheOf(a);
   const complete = countFiles(path.join(a.workspace, 'dist', 'words')) + 2;
-  const folder = await until(() => resultIn(cacheDirectory()), 30_000);
-  assert.ok(await until(() => countFiles(folder) === complete, 30_000));
+  const folder = await until(() => resultIn(cacheDirectory()), patience);
+  assert.ok(await until(() => countFiles(folder) === complete, patience));
   const created = birthTime(folder);
   await until(() => false, 300); // meanwhile Nx calls store
 
@@ -203,9 +204,9 @@ for (const nx of ['20.8.4', '22.7.12', undefined]) {
       const both = ['run-many', '--target=build', '--projects=words,colors'];
       const first = a.nx(both, { env: { FAILS: '1', RELEASE } });
       const pending = () => pendingOf(a.cacheDirectory() ?? cacheOf(a));
-      await until(() => pending().split('+').length > 2, 60_000);
+      await until(() => pending().split('+').length > 2, patience);
       // If this times out, the assertions below fail.
-      await until(() => /^-/m.test(pending()), 10_000);
+      await until(() => /^-/m.test(pending()), patience);
       await runNx(a, args);
       const stored = await listBlobs(shared().azurite, fixture.container);
       fs.writeFileSync(RELEASE, '');

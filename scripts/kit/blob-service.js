@@ -9,6 +9,7 @@ const path = require('node:path');
 const { connectionString, endpoint } = require('./azurite');
 const { go } = require('./go');
 const { provide } = require('./programs');
+const { patience } = require('./patience');
 
 /** @import { ChildProcess } from 'node:child_process' */
 
@@ -140,7 +141,7 @@ class BlobService {
    * @param {number} [limit] milliseconds
    * @returns {Promise<any>}
    */
-  async #control(method, path, body, limit = 60_000) {
+  async #control(method, path, body, limit = patience) {
     const response = await fetch(`${this.url}/-/${path}`, {
       ...{ method, body: body && JSON.stringify(body) },
       signal: AbortSignal.timeout(limit),

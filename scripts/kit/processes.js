@@ -6,6 +6,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
+const { patience } = require('./patience');
 
 /** @import { Machine } from './machine' */
 /**
@@ -80,7 +81,7 @@ function kindOf([file = '', command]) {
  * @param {number} [limit] milliseconds
  * @returns {Promise<number>} its process id
  */
-async function serverOf(machine, limit = 30_000) {
+async function serverOf(machine, limit = patience) {
   const found = await until(() => processesOf(machine).find(isServer), limit);
   if (!found) throw new Error('no server has started');
   return found.pid;
@@ -117,7 +118,8 @@ function groupOf(pid) {
 async function draining(machine) {
   const isDrain = () =>
     processesOf(machine).some(({ kind }) => kind === 'drain');
-  if (!(await until(isDrain, 30_000))) throw new Error('no drain has started');
+  if (!(await until(isDrain, patience)))
+    throw new Error('no drain has started');
 }
 
 /**
@@ -141,11 +143,12 @@ async function processesLeft(machine, limit, filter = () => true) {
 
 /**
  * Asserts that no process of a machine is left, waiting up to `limit`. Kills those that are.
+ * Without a limit, a server that waits for its drain limit of 60 s counts as left.
  *
  * @param {Machine} machine
  * @param {number} [limit] milliseconds
  */
-async function assertNoProcess(machine, limit = 5_000) {
+async function assertNoProcess(machine, limit = patience / 2) {
   const left = await processesLeft(machine, limit);
   for (const { pid } of left) signal(pid, 'SIGKILL');
   if (left.length > 0) {
@@ -162,7 +165,7 @@ async function assertNoProcess(machine, limit = 5_000) {
  */
 async function serversGone(machine) {
   const hasServer = () => processesOf(machine).some(isServer);
-  if (await until(() => !hasServer(), 10_000)) return;
+  if (await until(() => !hasServer(), patience)) return;
   throw new Error(`a server is left in ${machine.workspace}`);
 }
 

@@ -5,6 +5,7 @@ const { randomInt } = require('node:crypto');
 const net = require('node:net');
 const tls = require('node:tls');
 const { atEnd } = require('./cleanup');
+const { patience } = require('./patience');
 
 /**
  * Starts a server on 127.0.0.1, and resolves once it responds to HTTP, or to TLS.
@@ -20,7 +21,7 @@ const { atEnd } = require('./cleanup');
 async function startServer(
   name,
   args,
-  { command = process.execPath, timeout = 60_000, isSecure = false } = {},
+  { command = process.execPath, timeout = patience, isSecure = false } = {},
 ) {
   const port = await freePort();
   const child = spawn(command, args(port), {

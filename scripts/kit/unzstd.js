@@ -2,6 +2,7 @@
 
 const { spawnSync } = require('node:child_process');
 const zlib = require('node:zlib');
+const { patience } = require('./patience');
 
 /**
  * Decompresses zstd. Before 22.15, Node cannot, and the program zstd does.
@@ -14,7 +15,7 @@ function unzstd(compressed) {
   if (zstdDecompressSync) return zstdDecompressSync(compressed);
   const maxBuffer = 64 * 1024 * 1024;
   const { status, stdout, stderr, error } = spawnSync('zstd', ['-dc'], {
-    ...{ input: compressed, maxBuffer, timeout: 60_000 },
+    ...{ input: compressed, maxBuffer, timeout: patience },
   });
   if (error || status !== 0) {
     throw new Error(`zstd -dc: ${error ?? stderr}`, { cause: error });

@@ -20,6 +20,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
 // tools are the programs of the sources, with azidentity's credential for each.
@@ -41,7 +42,7 @@ var tools = map[string]struct {
 // processIDs returns the process IDs that a tool has written to a file.
 func processIDs(t *testing.T, file string, n int) (ids []int) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(cachetest.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		text, _ := os.ReadFile(file)
 		if words := strings.Fields(string(text)); len(words) == n {
 			for _, word := range words {
@@ -60,7 +61,7 @@ func processIDs(t *testing.T, file string, n int) (ids []int) {
 func checkEnded(t *testing.T, ids []int) {
 	t.Helper()
 	for _, id := range ids {
-		deadline := time.Now().Add(2 * time.Second)
+		deadline := time.Now().Add(cachetest.Patience)
 		for runs(id) && time.Now().Before(deadline) {
 			time.Sleep(5 * time.Millisecond)
 		}
@@ -149,7 +150,7 @@ func TestToolThatSendsStatistics(t *testing.T) {
 	}
 	group, _ := syscall.Getpgid(id)
 	// It is the only one: the process that watched the tool has also ended.
-	for deadline := time.Now().Add(2 * time.Second); len(membersOf(t, group)) > 1; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(cachetest.Patience); len(membersOf(t, group)) > 1; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the process group contains %v", membersOf(t, group))
 		}

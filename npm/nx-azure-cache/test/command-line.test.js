@@ -11,6 +11,7 @@ const {
   temporaryFolder,
   writeExecutable,
 } = require('./fixture');
+const { patience } = require('../../../scripts/kit/patience');
 
 /** @import { TestContext } from 'node:test' */
 
@@ -55,7 +56,7 @@ function runIn(cwd, binary, args, { input = '', file = launcher, env } = {}) {
       env: environment(cwd, { NX_AZURE_CACHE_BINARY: binary, ...env }),
       input,
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: patience,
     },
   );
   return { status, signal, stdout, stderr };

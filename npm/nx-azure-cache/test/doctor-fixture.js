@@ -14,6 +14,7 @@ const {
   temporaryFolder,
   writeExecutable,
 } = require('./fixture');
+const { patience } = require('../../../scripts/kit/patience');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Row } from '../lib/doctor/rows' */
@@ -130,7 +131,7 @@ class Workspace {
         cwd: this.cwd,
         env: this.#environment(env),
         encoding: 'utf8',
-        timeout: 60_000,
+        timeout: patience,
       },
     );
     this.#assertNothingRan();

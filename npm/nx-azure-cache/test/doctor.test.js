@@ -15,6 +15,7 @@ const {
   writeExecutable,
 } = require('./fixture');
 const { Rows, Workspace, oldSource } = require('./doctor-fixture');
+const { patience } = require('../../../scripts/kit/patience');
 
 describe('doctor checks versions', () => {
   for (const [nx, status] of /** @type {const} */ ([
@@ -160,7 +161,7 @@ test('the generator runs the same command and exits with its code', (t) => {
           NX_AZURE_CACHE_BINARY: workspace.binary,
         }),
         encoding: 'utf8',
-        timeout: 60_000,
+        timeout: patience,
       },
     );
     assert.equal(status, 2);

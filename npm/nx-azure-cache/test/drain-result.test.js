@@ -266,7 +266,7 @@ describe('the result of drain', { concurrency: 3 }, () => {
       }`;
       const binary = fakeServer(t, /** @type {any} */ (script));
       const { lines } = await runAsNx(t, store, {
-        ...{ binary, args: 1, exit: 3, within: 15_000 },
+        ...{ binary, args: 1, exit: 3 },
       });
       assertOneLine(lines, 'some results may not be stored: ', 'ETIMEDOUT');
       assert.equal(drains(binary).length, 1);

@@ -16,6 +16,7 @@ const {
   packageFolder,
   temporaryFolder,
 } = require('./fixture');
+const { patience } = require('../../../scripts/kit/patience');
 
 /** @import { TestContext } from 'node:test' */
 
@@ -56,7 +57,7 @@ function look(t, files, env, { isKnown = isLinux, then = '', cwd = '.' } = {}) {
       cwd: path.join(workspace, cwd),
       env: { PATH: process.env.PATH, ...env },
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: patience,
     },
   );
   assert.equal(stderr, '');

@@ -26,6 +26,7 @@ const {
   temporaryFolder,
   writeExecutable,
 } = require('./fixture');
+const { patience } = require('../../../scripts/kit/patience');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Nx } from './fixture' */
@@ -132,7 +133,7 @@ async function start(t, { options: { binary, env, nxJson } }, first, last) {
     detached: true,
     env: environment(workspace, { ...env, NX_AZURE_CACHE_BINARY: binary }),
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
+    timeout: patience,
     killSignal: 'SIGKILL',
   });
   let stderr = '';

@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
+const { patience } = require('../../../scripts/kit/patience');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { RemoteCache } from '../index' */
@@ -16,7 +17,7 @@ const packageFolder = path.join(__dirname, '..');
 const root = path.join(packageFolder, '..', '..');
 
 /** The most milliseconds that a process of a test may run. */
-const limit = 60_000;
+const limit = 2 * patience;
 
 /**
  * Creates a temporary folder that is removed after the test.
@@ -116,7 +117,7 @@ function isAlive(pid) {
  */
 async function assertGone(pid) {
   for (let waited = 0; isAlive(pid); waited += 20) {
-    assert.ok(waited < 15_000, `process ${pid} still runs`);
+    assert.ok(waited < patience, `process ${pid} still runs`);
     await sleep(20);
   }
 }
@@ -206,7 +207,6 @@ const taskRunner = require.resolve('nx/src/tasks-runner/default-tasks-runner');
  * @property {string} [workspace]
  * @property {number} [exit] the process calls process.exit with this code; by default it
  *   ends by itself
- * @property {number} [within] milliseconds within which it must end after that
  * @property {'read' | 'unread' | 'closed' | 'none'} [stderr] the state of its stderr
  */
 
@@ -234,7 +234,6 @@ async function runAsNx(
     folder = packageFolder,
     workspace = temporaryFolder(t),
     exit,
-    within = 8_000,
     stderr: reading = 'read',
   } = {},
 ) {
@@ -306,7 +305,7 @@ async function runAsNx(
   /** @type {{ report: R }} */
   const { report } = JSON.parse(stdout); // which fails if there is more
   assert.equal(code, exit ?? 0, stderr);
-  assert.ok(ended - reported < within, 'the process does not end by itself');
+  assert.ok(ended - reported < patience, 'the process does not end by itself');
   for (const pid of binary ? pids(binary) : []) await assertGone(pid);
   const printed = stderr.split('\n').slice(0, -1);
   return {

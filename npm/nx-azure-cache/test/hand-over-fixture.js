@@ -2,9 +2,12 @@
 
 // Shared by the tests of a run's record.
 
+const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { fakeServer, temporaryFolder } = require('./fixture');
+const { patience } = require('../../../scripts/kit/patience');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { FakeServer } from './fake-server' */
@@ -113,8 +116,10 @@ function server(t, changes = { records: true }, drained) {
 
 /** @param {() => boolean} isTrue */
 async function until(isTrue) {
-  for (let tries = 0; !isTrue() && tries < 500; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  const end = performance.now() + patience;
+  while (!isTrue()) {
+    assert.ok(performance.now() < end, `${isTrue} does not become true`);
+    await sleep(10);
   }
 }
 

@@ -16,6 +16,7 @@ const {
   init,
   workspace,
 } = require('./init-fixture');
+const { patience } = require('../../../scripts/kit/patience');
 
 test('adds the block to an existing nx.json', async (t) => {
   const tree = workspace(t, { 'nx.json': '{}' });
@@ -324,7 +325,7 @@ test('asks nothing without a terminal', (t) => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['-e', script, root],
-    { cwd: __dirname, env, encoding: 'utf8', stdio: 'pipe', timeout: 30_000 },
+    { cwd: __dirname, env, encoding: 'utf8', stdio: 'pipe', timeout: patience },
   );
   assert.equal(status, 0, stderr);
   assert.equal(

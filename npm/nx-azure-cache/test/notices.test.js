@@ -14,6 +14,7 @@ const {
   packageFolder,
   temporaryFolder,
 } = require('./fixture');
+const { patience } = require('../../../scripts/kit/patience');
 
 /** @import { StdioOptions } from 'node:child_process' */
 
@@ -36,7 +37,7 @@ async function run(script, stdio = 'pipe') {
         notices.notice(kind, options?.code, text, options);
       ${script}`,
     ],
-    { stdio, timeout: 30_000 },
+    { stdio, timeout: patience },
   );
   let stdout = '';
   let stderr = '';
@@ -181,7 +182,7 @@ describe('notices', { concurrency: 2 }, () => {
         notice('a', '', 'one');
         process.stdin.on('end', () => process.exit(3)).resume();`,
       ],
-      { stdio: 'pipe', timeout: 30_000 },
+      { stdio: 'pipe', timeout: patience },
     );
     child.stderr.destroy();
     await once(child.stderr, 'close');

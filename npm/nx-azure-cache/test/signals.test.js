@@ -20,6 +20,7 @@ const {
   temporaryFolder,
   withoutCode,
 } = require('./fixture');
+const { patience } = require('../../../scripts/kit/patience');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { FakeServer } from './fake-server' */
@@ -77,7 +78,7 @@ async function start(
     detached: true,
     env: environment(workspace, { NX_AZURE_CACHE_BINARY: binary, ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 20_000,
+    timeout: patience,
     killSignal: 'SIGKILL',
   });
   let stderr = '';

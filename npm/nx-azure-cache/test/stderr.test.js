@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { assertOneLine, drains, fakeServer, runAsNx } = require('./fixture');
+const { patience } = require('../../../scripts/kit/patience');
 
 /** @import { FakeServer } from './fake-server' */
 /** @import { Nx } from './fixture' */
@@ -27,11 +28,11 @@ async function retrieveAndStore({ open, cacheDirectory }) {
 function loud(server) {
   server.reportsStored = false;
   server.on('retrieve', async (_, respond) => {
-    for (let i = 0; i < 20; i++) {
-      const message = `${i} ${'much '.repeat(50_000)}`;
+    for (let i = 0; i < 100; i++) {
+      const message = `${i} ${'much '.repeat(10_000)}`;
       server.notify('log', { level: 'warn', message });
       process.stderr.write(message); // its log
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 10));
     }
     respond.result(null);
   });
@@ -66,7 +67,7 @@ describe('stderr', { concurrency: 3 }, () => {
           assert.deepEqual(report, [null, true]);
           assert.equal(drains(binary).length, 1);
           // The process waits one second for all output, not for each line.
-          assert.ok(took < 20_000, `it took ${took} ms`);
+          assert.ok(took < patience, `it took ${took} ms`);
         });
       }
     }

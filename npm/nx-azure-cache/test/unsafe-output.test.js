@@ -18,6 +18,7 @@ const {
   temporaryFolder,
   writeExecutable,
 } = require('./fixture');
+const { patience } = require('../../../scripts/kit/patience');
 
 /** @import { TestContext } from 'node:test' */
 
@@ -85,7 +86,7 @@ function run(root, command, env = {}) {
     cwd: root,
     env: environment(root, env),
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: patience,
   });
   return stdout + stderr;
 }

@@ -13,10 +13,11 @@ const { version } = require('../../../npm/nx-azure-cache/package.json');
 const {
   emptySummary,
 } = require('../../../npm/nx-azure-cache/test/fake-server');
-const { Conversation, defaultLimit, frame } = require('./conversation');
+const { Conversation, frame } = require('./conversation');
 const { callsOf, playNx } = require('./nx-calls');
 const { makeTree } = require('./trees');
 const { Values, fileContent, show } = require('./values');
+const { patience } = require('../patience');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { AddressInfo, Socket } from 'node:net' */
@@ -269,7 +270,7 @@ class ClientRun {
         ? Number(fs.readFileSync(`${this.relay}.written`, 'utf8'))
         : 0;
     for (let waited = 0; !this.#isOver && written() < this.#sent; waited += 5) {
-      if (waited > defaultLimit) throw new Error('the client does not read');
+      if (waited > patience) throw new Error('the client does not read');
       await sleep(5);
     }
   }

@@ -2,15 +2,10 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 const { show } = require('./values');
+const { patience } = require('../patience');
 
 /** @import { Readable, Writable } from 'node:stream' */
 /** @import { Values } from './values' */
-
-/**
- * How long a session waits for what must arrive, in milliseconds. Only a failing session waits
- * that long.
- */
-const defaultLimit = 60_000;
 
 /**
  * One end of the protocol, played by a session. It sends messages, and keeps those from the
@@ -39,7 +34,7 @@ class Conversation {
    * @param {Writable} output to the other end
    * @param {number} [limit] milliseconds to wait for what must arrive
    */
-  constructor(input, output, limit = defaultLimit) {
+  constructor(input, output, limit = patience) {
     this.output = output;
     this.limit = limit;
     output.on('error', () => {}); // the other end has exited, as the session may expect
@@ -241,5 +236,4 @@ function frame(message) {
 }
 
 exports.Conversation = Conversation;
-exports.defaultLimit = defaultLimit;
 exports.frame = frame;

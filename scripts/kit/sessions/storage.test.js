@@ -9,6 +9,7 @@ const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { buildBlobService, startBlobService } = require('../blob-service');
 const { Storage } = require('./storage');
+const { patience } = require('../patience');
 
 /** @import { TestContext } from 'node:test' */
 
@@ -18,8 +19,6 @@ before(async () => {
   program = await buildBlobService(folder);
 });
 after(() => fs.rmSync(folder, { recursive: true }));
-
-const limit = 10_000;
 
 /** @param {TestContext} t */
 async function startStorage(t) {
@@ -33,7 +32,7 @@ async function startStorage(t) {
     return response.status;
   };
   const says = (/** @type {string} */ line) =>
-    storage.control(line.split(' '), limit);
+    storage.control(line.split(' '), patience);
   return { storage, get, says };
 }
 
