@@ -66,8 +66,8 @@ const steps = {
     const env = await provideToOthers(buildBlobService, (folder) =>
       buildServer(folder, 'development'),
     );
-    // Most of them wait for processes of their own.
-    await show('node', ['--test', '--test-concurrency=4', ...files], env);
+    // Two files run three or four tests each beside the Go tests: more are only late.
+    await show('node', ['--test', '--test-concurrency=2', ...files], env);
   },
 
   async e2e() {
