@@ -56,6 +56,7 @@ func startOn(ctx context.Context, t testing.TB, options rpc.Options, wrap func(i
 	// Not ctx, because the client must see what the server does at its end.
 	c.Conn = jsonrpc2.NewConn(context.Background(),
 		jsonrpc2.NewBufferedStream(tee{ours, c.output}, jsonrpc2.VSCodeObjectCodec{}), c, jsonrpc2.SetLogger(silent{}))
+	t.TempDir() // the first one registers the removal of all, which must come after the server's end
 	t.Cleanup(func() {
 		c.Close() // perhaps again
 		<-c.ended // and has removed its folders

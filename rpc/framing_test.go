@@ -29,6 +29,7 @@ func startRaw(t testing.TB, options rpc.Options) *raw {
 	ours, theirs := net.Pipe()
 	served := make(chan error)
 	go func() { served <- rpc.Serve(t.Context(), theirs, options) }()
+	t.TempDir() // as in startOn
 	t.Cleanup(func() {
 		ours.Close()
 		<-served
