@@ -15,7 +15,7 @@ const {
 } = require('./lib/notices');
 const { aliasName, ownName } = require('./lib/other-caches');
 const { reportOff } = require('./lib/off');
-const { ownFolder, writeOwnFile } = require('./lib/own-file');
+const { ownFolder, removeOwnFile, writeOwnFile } = require('./lib/own-file');
 const { reasonOf } = require('./lib/reason');
 const {
   configurationOf,
@@ -276,6 +276,9 @@ async function withOutput(folder, terminalOutput, use) {
       await writeOwnFile(terminalOutputPath, terminalOutput);
       return use({ terminalOutputPath });
     });
+  } catch (err) {
+    removeOwnFile(terminalOutputPath);
+    throw err;
   } finally {
     await remove(terminalOutputPath); // unless the server took it
   }

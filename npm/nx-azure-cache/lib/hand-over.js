@@ -1,10 +1,10 @@
 'use strict';
 
-const fs = require('node:fs');
 const path = require('node:path');
 const { debug } = require('./notices');
-const { ownFolder, writeOwnFileNow } = require('./own-file');
+const { ownFolder, removeOwnFile, writeOwnFileNow } = require('./own-file');
 const { reasonOf } = require('./reason');
+const { isInterrupted } = require('./signals');
 
 /** @import { Client } from './client' */
 /** @import { RunRecord } from './run-record' */
@@ -22,11 +22,13 @@ function handOver(client, { session }, record) {
   if (client.ended || record.size === 0 || !cacheDirectory) return undefined;
   try {
     const file = path.join(ownFolder(cacheDirectory, session), 'run.json');
-    writeOwnFileNow(file, record.handOver(client.waited));
+    const content = record.handOver(client.waited);
+    // A signal may also have ended the server, which has then removed its folder.
+    writeOwnFileNow(file, content, { isThere: isInterrupted() });
     if (client.notifyAtExit('runEnded', { cacheDirectory })) {
       return cacheDirectory;
     }
-    fs.rmSync(file, { force: true });
+    removeOwnFile(file);
     throw new Error('the cache process does not read its messages');
   } catch (err) {
     debug(`there is no record of this run: ${reasonOf(err)}`);

@@ -47,11 +47,12 @@ async function writeOwnFile(file, content) {
  *
  * @param {string} file
  * @param {Buffer} content
+ * @param {{ isThere?: boolean }} [options] `isThere`: do not create the folder
  */
-function writeOwnFileNow(file, content) {
-  for (let left = attempts - 1; ; left--) {
+function writeOwnFileNow(file, content, { isThere = false } = {}) {
+  for (let left = isThere ? 0 : attempts - 1; ; left--) {
     try {
-      makeFolders(file);
+      makeFolders(file, { isThere });
       return fs.writeFileSync(file, content, newFile);
     } catch (err) {
       if (!isGone(err) || left === 0) throw errorAbout(file, err);
@@ -59,10 +60,29 @@ function writeOwnFileNow(file, content) {
   }
 }
 
-/** @param {string} file in the folder of a server */
-function makeFolders(file) {
-  makeFolder(path.dirname(path.dirname(file)), { isShared: true });
-  makeFolder(path.dirname(file), { isPrivate: true });
+/**
+ * Removes a file that this process has written and the server has not taken. Removes the
+ * folders, too, if nothing else is in them: a server that has ended does not come back for
+ * them. What stays wastes space but breaks nothing.
+ *
+ * @param {string} file
+ */
+function removeOwnFile(file) {
+  try {
+    fs.rmSync(file, { force: true });
+    fs.rmdirSync(path.dirname(file));
+    fs.rmdirSync(path.dirname(path.dirname(file)));
+  } catch {}
+}
+
+/**
+ * @param {string} file in the folder of a server
+ * @param {{ isThere?: boolean }} [options] `isThere`: only check the folders
+ */
+function makeFolders(file, { isThere = false } = {}) {
+  const folder = path.dirname(file);
+  makeFolder(path.dirname(folder), { isThere, isShared: true });
+  makeFolder(folder, { isThere, isPrivate: true });
 }
 
 /** @param {unknown} err */
@@ -79,24 +99,16 @@ function errorAbout(file, err) {
 }
 
 /**
- * Creates a folder unless it exists. Throws if the path is not a real folder: Node's
- * `recursive` would follow a link to wherever a repository points it. The server sets the
- * folder's final mode.
+ * Creates a folder unless it exists or `isThere` is set. Throws if the path is not a real
+ * folder: Node's `recursive` would follow a link to wherever a repository points it. The
+ * server sets the folder's final mode.
  *
  * @param {string} folder
- * @param {{ isPrivate?: boolean, isShared?: boolean }} options `isPrivate`: this user
- *   must own it; `isShared`: anyone who may use its parent may use it, too
+ * @param {{ isThere: boolean, isPrivate?: boolean, isShared?: boolean }} options `isPrivate`:
+ *   this user must own it; `isShared`: anyone who may use its parent may use it, too
  */
-function makeFolder(folder, { isPrivate = false, isShared = false }) {
-  const parent = path.dirname(folder);
-  const mode = isShared ? (fs.statSync(parent).mode & 0o775) | 0o700 : 0o700;
-  try {
-    fs.mkdirSync(folder, { mode });
-  } catch (err) {
-    const { code } = /** @type {NodeJS.ErrnoException} */ (err);
-    if (code === 'EACCES') throw notWritable(parent);
-    if (code !== 'EEXIST') throw err;
-  }
+function makeFolder(folder, { isThere, isPrivate = false, isShared = false }) {
+  if (!isThere) createFolder(folder, isShared);
   const info = fs.lstatSync(folder);
   if (!info.isDirectory()) {
     const kind = info.isSymbolicLink() ? 'a symbolic link' : 'not a directory';
@@ -108,6 +120,22 @@ function makeFolder(folder, { isPrivate = false, isShared = false }) {
     throw occupied(
       `${folder} belongs to user ${info.uid} (did another user of this machine create it first?): delete it, or set cacheDirectory in nx.json to a directory of your own`,
     );
+  }
+}
+
+/**
+ * @param {string} folder
+ * @param {boolean} isShared
+ */
+function createFolder(folder, isShared) {
+  const parent = path.dirname(folder);
+  const mode = isShared ? (fs.statSync(parent).mode & 0o775) | 0o700 : 0o700;
+  try {
+    fs.mkdirSync(folder, { mode });
+  } catch (err) {
+    const { code } = /** @type {NodeJS.ErrnoException} */ (err);
+    if (code === 'EACCES') throw notWritable(parent);
+    if (code !== 'EEXIST') throw err;
   }
 }
 
@@ -126,5 +154,6 @@ function occupied(text) {
 }
 
 exports.ownFolder = ownFolder;
+exports.removeOwnFile = removeOwnFile;
 exports.writeOwnFile = writeOwnFile;
 exports.writeOwnFileNow = writeOwnFileNow;

@@ -27,6 +27,31 @@ const statuses = ({ tasks }) =>
     tasks.map((/** @type {any} */ { id, status }) => [id, status]),
   );
 
+const signalArrives = `
+  process.on('SIGTERM', () => {});
+  process.emit('SIGTERM');`;
+
+/** The server ends, and Nx exits before it can notice. */
+const serverEnds = `
+  const pid = require('node:fs').readFileSync(pids, 'utf8').trim();
+  process.kill(Number(pid), 'SIGKILL');
+  require('node:child_process').execFileSync('sleep', ['0.5']);`;
+
+/**
+ * Like `run`, until `code` ends it.
+ *
+ * @param {string} code
+ */
+const runUntil = (code) =>
+  /** @type {(nx: Nx, pids?: string) => Promise<void>} */ (
+    /** @type {unknown} */ (
+      `async (nx, pids) => {
+        await (${run})(nx);
+        ${code}
+      }`
+    )
+  );
+
 describe('the record of a run', { concurrency: 3 }, () => {
   test('is handed over when the process exits, before it waits', async (t) => {
     const { binary, heard } = server(t);
@@ -223,6 +248,31 @@ describe('the record of a run', { concurrency: 3 }, () => {
     }
   }
 
+  // A signal to all processes of a run may have ended the server, which removes its folder.
+  test('makes no folder after a signal', async (t) => {
+    const { binary, heard } = server(t);
+    const { lines, cacheDirectory } = await runAsNx(
+      t,
+      runUntil(signalArrives),
+      {
+        ...{ binary, exit: 0 },
+      },
+    );
+    assert.deepEqual(lines, []);
+    assert.deepEqual(ended(heard()), []);
+    assert.deepEqual(fs.readdirSync(cacheDirectory), []);
+  });
+
+  test('leaves nothing for a server that has ended', async (t) => {
+    const { binary } = server(t);
+    const { lines, cacheDirectory } = await runAsNx(t, runUntil(serverEnds), {
+      ...{ binary, args: `${binary}.pids`, exit: 0 },
+      env: { NX_AZURE_CACHE_LOG: 'debug' },
+    });
+    assertOneLine(lines, ': there is no record of this run: ');
+    assert.deepEqual(fs.readdirSync(cacheDirectory), []);
+  });
+
   test('follows a request that has no response', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(
@@ -275,7 +325,7 @@ describe('the record of a run', { concurrency: 3 }, () => {
     });
     assert.deepEqual(lines, []);
     assert.ok(!fs.readFileSync(log, 'utf8').includes('runEnded'));
-    assert.deepEqual(fs.readdirSync(folder), []);
+    assert.ok(!fs.existsSync(folder));
   });
 });
 

@@ -15,6 +15,7 @@ const {
 } = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
+/** @import { FakeServer } from './fake-server' */
 
 /** @typedef {{ how: 'text' | 'file', bytes: number, mode?: number }} Travelled */
 
@@ -252,28 +253,36 @@ describe('terminal output', { concurrency: 3 }, () => {
     assertOneLine(lines, 'no such file always');
   });
 
-  test('a large output leaves no file if the server dies', async (t) => {
-    const binary = fakeServer(t, (server) =>
-      server.on('store', () => process.exit(1)),
-    );
-    const { report, lines } = await runAsNx(
-      t,
-      async ({ open, cacheDirectory, filesIn }) => {
-        const cache = await open();
-        const text = 'x'.repeat(300_000);
-        return {
-          answers: [
+  /** @type {Record<string, (server: FakeServer) => void>} */
+  const deaths = {
+    dies: (server) => server.on('store', () => process.exit(1)),
+    'removes its folder and exits': (server) =>
+      server.on('store', ({ terminalOutputPath }) => {
+        const folder = require('node:path').dirname(terminalOutputPath);
+        require('node:fs').rmSync(folder, { recursive: true });
+        process.exit(1);
+      }),
+  };
+  for (const [how, death] of Object.entries(deaths)) {
+    test(`a large output leaves nothing if the server ${how}`, async (t) => {
+      const binary = fakeServer(t, death);
+      const { report, lines, cacheDirectory } = await runAsNx(
+        t,
+        async ({ open, cacheDirectory }) => {
+          const cache = await open();
+          const text = 'x'.repeat(300_000);
+          return [
             await cache.store('h', cacheDirectory, text, 0),
             await cache.store('h', cacheDirectory, text, 0),
-          ],
-          left: filesIn(cacheDirectory),
-        };
-      },
-      { binary },
-    );
-    assert.deepEqual(report, { answers: [false, false], left: [] });
-    assertOneLine(lines, 'exited with code 1');
-  });
+          ];
+        },
+        { binary },
+      );
+      assert.deepEqual(report, [false, false]);
+      assert.deepEqual(fs.readdirSync(cacheDirectory), []);
+      assertOneLine(lines, 'exited with code 1');
+    });
+  }
 
   test('the folders of other servers stay', async (t) => {
     const { binary } = keeper(t);
