@@ -38,6 +38,7 @@ const ends = {
   SIGTERM_to_Nx: { end: (machine) => signal(nxOf(machine), 'SIGTERM') },
   SIGTERM_to_the_process_group: {
     end: (machine) => signal(-groupOf(nxOf(machine)), 'SIGTERM'),
+    isQuick: true,
   },
   SIGHUP_to_the_process_group: {
     end: (machine) => signal(-groupOf(nxOf(machine)), 'SIGHUP'),
