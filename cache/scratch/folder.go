@@ -157,20 +157,7 @@ func (f *Folder) IsThere() bool {
 
 // remove removes the folder, and the parent if no other process uses it.
 func (f *Folder) remove() {
-	f.Dir.Empty()
 	f.Dir.Close()
-	// The client may be writing a file into it, such as the hand-over of its run.
-	for range 10 {
-		if err := f.parent.RemoveDirectory(f.session); err == nil || errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		again, err := f.parent.OpenPrivate(f.session)
-		if err != nil {
-			break
-		}
-		again.Empty()
-		again.Close()
-	}
 	removeFolder(f.parent, f.session, f.lock)
 	f.parent.Close()
 	// This fails, as intended, while the parent is not empty.

@@ -10,6 +10,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 )
 
+// removals is how often to try to remove a folder. Each file that its client writes meanwhile
+// can make one attempt fail. A client that ends writes a few, such as the hand-over of its run.
+const removals = 10
+
 // sweep removes the folders of dead processes from the parent. It keeps everything that
 // processes of this user do not make.
 func (f *Folder) sweep() {
@@ -23,7 +27,6 @@ func (f *Folder) sweep() {
 		d, err := parent.OpenPrivate(session)
 		if err == nil {
 			f.reportUnfinished(session)
-			d.Empty()
 			d.Close()
 		}
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
@@ -61,10 +64,20 @@ func leftovers(parent *directory.Dir) map[string]bool {
 	return sessions
 }
 
-// removeFolder removes an empty folder and its lock, which the caller holds, or nil. Files
-// that cannot be removed only take space, and the next process tries again.
+// removeFolder removes a folder and its lock, which the caller holds, or nil. Files that
+// cannot be removed only take space, and the next process tries again.
 func removeFolder(parent *directory.Dir, session string, lock *flock.Flock) {
-	_ = parent.RemoveDirectory(session)
+	for range removals {
+		d, err := parent.OpenPrivate(session)
+		if err != nil {
+			break
+		}
+		d.Empty()
+		d.Close()
+		if parent.RemoveDirectory(session) == nil {
+			break
+		}
+	}
 	name := session + lockSuffix
 	err := parent.Root.Remove(name)
 	releaseLock(lock)

@@ -169,6 +169,7 @@ function remoteCache(server) {
       if (!about) return excluded(hash, false);
       try {
         const response = await withOutput(
+          client,
           folderIn(cacheDirectory),
           terminalOutput,
           (output) => {
@@ -258,11 +259,12 @@ async function toCachedResult(hit, folder) {
  * Calls `use` with the terminal output, inline or as a file. The server owns the file
  * once it has accepted the result.
  *
+ * @param {import('./lib/client').Client} client
  * @param {string} folder the server's folder
  * @param {string} terminalOutput
  * @param {(output: { terminalOutput: string } | { terminalOutputPath: string }) => Promise<{ queued: boolean, reason: string, diagnostic?: string }>} use
  */
-async function withOutput(folder, terminalOutput, use) {
+async function withOutput(client, folder, terminalOutput, use) {
   if (Buffer.byteLength(terminalOutput) <= inlineTerminalOutput) {
     return use({ terminalOutput });
   }
@@ -276,11 +278,10 @@ async function withOutput(folder, terminalOutput, use) {
       await writeOwnFile(terminalOutputPath, terminalOutput);
       return use({ terminalOutputPath });
     });
-  } catch (err) {
-    removeOwnFile(terminalOutputPath);
-    throw err;
   } finally {
-    await remove(terminalOutputPath); // unless the server took it
+    // Unless the server took it. One that has ended does not come back for its folder.
+    if (client.ended) removeOwnFile(terminalOutputPath);
+    else await remove(terminalOutputPath);
   }
 }
 

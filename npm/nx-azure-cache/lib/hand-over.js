@@ -24,7 +24,7 @@ function handOver(client, { session }, record) {
     const file = path.join(ownFolder(cacheDirectory, session), 'run.json');
     const content = record.handOver(client.waited);
     // A signal may also have ended the server, which has then removed its folder.
-    writeOwnFileNow(file, content, { isThere: isInterrupted() });
+    writeOwnFileNow(file, content, { mayCreate: !isInterrupted() });
     if (client.notifyAtExit('runEnded', { cacheDirectory })) {
       return cacheDirectory;
     }

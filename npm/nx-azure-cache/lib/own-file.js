@@ -34,7 +34,7 @@ const attempts = 10;
 async function writeOwnFile(file, content) {
   for (let left = attempts - 1; ; left--) {
     try {
-      makeFolders(file);
+      prepareFolders(file);
       return await fs.promises.writeFile(file, content, newFile);
     } catch (err) {
       if (!isGone(err) || left === 0) throw errorAbout(file, err);
@@ -47,12 +47,12 @@ async function writeOwnFile(file, content) {
  *
  * @param {string} file
  * @param {Buffer} content
- * @param {{ isThere?: boolean }} [options] `isThere`: do not create the folder
+ * @param {{ mayCreate?: boolean }} [options] `mayCreate`: create the folder if it is missing
  */
-function writeOwnFileNow(file, content, { isThere = false } = {}) {
-  for (let left = isThere ? 0 : attempts - 1; ; left--) {
+function writeOwnFileNow(file, content, { mayCreate = true } = {}) {
+  for (let left = mayCreate ? attempts - 1 : 0; ; left--) {
     try {
-      makeFolders(file, { isThere });
+      prepareFolders(file, mayCreate);
       return fs.writeFileSync(file, content, newFile);
     } catch (err) {
       if (!isGone(err) || left === 0) throw errorAbout(file, err);
@@ -61,9 +61,8 @@ function writeOwnFileNow(file, content, { isThere = false } = {}) {
 }
 
 /**
- * Removes a file that this process has written and the server has not taken. Removes the
- * folders, too, if nothing else is in them: a server that has ended does not come back for
- * them. What stays wastes space but breaks nothing.
+ * Removes a file that this process has written for a server that has ended, and the folders
+ * if nothing else is in them. What cannot be removed only takes space.
  *
  * @param {string} file
  */
@@ -77,12 +76,15 @@ function removeOwnFile(file) {
 
 /**
  * @param {string} file in the folder of a server
- * @param {{ isThere?: boolean }} [options] `isThere`: only check the folders
+ * @param {boolean} [mayCreate] whether missing folders are created
  */
-function makeFolders(file, { isThere = false } = {}) {
+function prepareFolders(file, mayCreate = true) {
   const folder = path.dirname(file);
-  makeFolder(path.dirname(folder), { isThere, isShared: true });
-  makeFolder(folder, { isThere, isPrivate: true });
+  const parent = path.dirname(folder);
+  if (mayCreate) createFolder(parent, { isShared: true });
+  checkFolder(parent);
+  if (mayCreate) createFolder(folder);
+  checkFolder(folder, { isPrivate: true });
 }
 
 /** @param {unknown} err */
@@ -99,16 +101,13 @@ function errorAbout(file, err) {
 }
 
 /**
- * Creates a folder unless it exists or `isThere` is set. Throws if the path is not a real
- * folder: Node's `recursive` would follow a link to wherever a repository points it. The
- * server sets the folder's final mode.
+ * Throws unless the path is a real folder: Node's `recursive` would follow a link to wherever
+ * a repository points it.
  *
  * @param {string} folder
- * @param {{ isThere: boolean, isPrivate?: boolean, isShared?: boolean }} options `isPrivate`:
- *   this user must own it; `isShared`: anyone who may use its parent may use it, too
+ * @param {{ isPrivate?: boolean }} [options] `isPrivate`: this user must own it
  */
-function makeFolder(folder, { isThere, isPrivate = false, isShared = false }) {
-  if (!isThere) createFolder(folder, isShared);
+function checkFolder(folder, { isPrivate = false } = {}) {
   const info = fs.lstatSync(folder);
   if (!info.isDirectory()) {
     const kind = info.isSymbolicLink() ? 'a symbolic link' : 'not a directory';
@@ -124,10 +123,13 @@ function makeFolder(folder, { isThere, isPrivate = false, isShared = false }) {
 }
 
 /**
+ * Creates a folder unless something is there. The server sets the folder's final mode.
+ *
  * @param {string} folder
- * @param {boolean} isShared
+ * @param {{ isShared?: boolean }} [options] `isShared`: anyone who may use its parent may use
+ *   it, too
  */
-function createFolder(folder, isShared) {
+function createFolder(folder, { isShared = false } = {}) {
   const parent = path.dirname(folder);
   const mode = isShared ? (fs.statSync(parent).mode & 0o775) | 0o700 : 0o700;
   try {

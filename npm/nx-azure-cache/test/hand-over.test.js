@@ -33,9 +33,9 @@ const signalArrives = `
 
 /** The server ends, and Nx exits before it can notice. */
 const serverEnds = `
-  const pid = require('node:fs').readFileSync(pids, 'utf8').trim();
-  process.kill(Number(pid), 'SIGKILL');
-  require('node:child_process').execFileSync('sleep', ['0.5']);`;
+  const fs = require('node:fs');
+  process.kill(Number(fs.readFileSync(pids, 'utf8')), 'SIGTERM');
+  while (!fs.existsSync(closed));`;
 
 /**
  * Like `run`, until `code` ends it.
@@ -43,9 +43,9 @@ const serverEnds = `
  * @param {string} code
  */
 const runUntil = (code) =>
-  /** @type {(nx: Nx, pids?: string) => Promise<void>} */ (
+  /** @type {(nx: Nx, files?: object) => Promise<void>} */ (
     /** @type {unknown} */ (
-      `async (nx, pids) => {
+      `async (nx, { pids, closed } = {}) => {
         await (${run})(nx);
         ${code}
       }`
@@ -251,22 +251,32 @@ describe('the record of a run', { concurrency: 3 }, () => {
   // A signal to all processes of a run may have ended the server, which removes its folder.
   test('makes no folder after a signal', async (t) => {
     const { binary, heard } = server(t);
-    const { lines, cacheDirectory } = await runAsNx(
-      t,
-      runUntil(signalArrives),
-      {
-        ...{ binary, exit: 0 },
-      },
-    );
+    const nx = runUntil(signalArrives);
+    const { lines, cacheDirectory } = await runAsNx(t, nx, { binary, exit: 0 });
     assert.deepEqual(lines, []);
     assert.deepEqual(ended(heard()), []);
     assert.deepEqual(fs.readdirSync(cacheDirectory), []);
   });
 
   test('leaves nothing for a server that has ended', async (t) => {
-    const { binary } = server(t);
+    const closed = path.join(temporaryFolder(t), 'closed');
+    const binary = fakeServer(
+      t,
+      (server, closed) => {
+        const fs = require('node:fs');
+        server.on('initialize', (_, respond) =>
+          respond.result(server.hello({ records: true })),
+        );
+        process.on('SIGTERM', () => {
+          fs.closeSync(0);
+          fs.writeFileSync(closed, '');
+          process.exit();
+        });
+      },
+      closed,
+    );
     const { lines, cacheDirectory } = await runAsNx(t, runUntil(serverEnds), {
-      ...{ binary, args: `${binary}.pids`, exit: 0 },
+      ...{ binary, exit: 0, args: { pids: `${binary}.pids`, closed } },
       env: { NX_AZURE_CACHE_LOG: 'debug' },
     });
     assertOneLine(lines, ': there is no record of this run: ');
