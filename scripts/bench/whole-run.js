@@ -133,16 +133,16 @@ class Run {
   }
 
   /**
-   * Clears the outputs and Nx's data in the workspace, and the local cache unless
-   * the results come from it. Moves these folders aside, because removing them
-   * slows what comes next; see `newFolder`.
+   * Clears the outputs, and Nx's data unless the results come from there. Nx 24 keeps it in
+   * the home folder or, below a folder like /tmp, in the workspace. Moves these folders
+   * aside, because removing them slows what comes next; see `newFolder`.
    */
   #forget() {
     const { home, workspace } = this.#machine;
     const aside = this.#testbed.newFolder();
-    const forgotten = ['dist', '.nx'].map((name) => path.join(workspace, name));
+    const forgotten = [path.join(workspace, 'dist')];
     if (!hitsLocally(this.#plan.contender))
-      forgotten.push(path.join(home, '.nx'));
+      forgotten.push(path.join(workspace, '.nx'), path.join(home, '.nx'));
     for (const [i, folder] of forgotten.entries()) {
       if (!fs.existsSync(folder)) continue;
       fs.renameSync(folder, path.join(aside, String(i)));
