@@ -134,8 +134,8 @@ class Run {
 
   /**
    * Clears the outputs, and Nx's data unless the results come from there. Nx 24 keeps it in
-   * the home folder or, below a folder like /tmp, in the workspace. Moves these folders
-   * aside, because removing them slows what comes next; see `newFolder`.
+   * the home folder or, if that is below /tmp, in the workspace (nx/src/utils/nx-tmp-dir).
+   * Moves these folders aside, because removing them slows what comes next; see `newFolder`.
    */
   #forget() {
     const { home, workspace } = this.#machine;
